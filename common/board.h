@@ -1,0 +1,47 @@
+/* board.h - the scoreboard: one shared page per worker */
+#ifndef COMMON_BOARD_H
+#define COMMON_BOARD_H
+#include "common/addr.h"
+#include "common/err.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum slot_state {
+    SLOT_FREE,
+    SLOT_IDLE,
+    SLOT_HANDSHAKE,
+    SLOT_CONNECT,
+    SLOT_RELAY,
+    SLOT_CLOSE
+};
+
+/*
+ * One page. Written by its worker (and `end_reason` by the master before it
+ * sends SIGTERM), read by the master for status alone: it may hold anything
+ * once the worker is taken over, so no pid, index or length is taken from it,
+ * and text is read with a bound.
+ */
+struct slot {
+    _Atomic uint32_t state;      /* enum slot_state */
+    _Atomic uint32_t end_reason; /* enum reason, by the master */
+    _Atomic uint64_t connections;
+    _Atomic uint64_t refused;
+    _Atomic uint64_t bytes_in;  /* from clients, payload, all sessions */
+    _Atomic uint64_t bytes_out; /* to clients */
+    _Atomic int64_t since_ms;   /* of the state, clock_ms */
+    char client[ADDR_TEXT_MAX];
+    char subject[256]; /* of the verified client, escaped */
+};
+
+struct board;
+
+/* board_new - room for count slots; pages are touched when used */
+enum err board_new(size_t count, struct board **out, struct why *why);
+/* board_take - a free slot's index, zeroed, or -1. Master only. */
+int board_take(struct board *board);
+void board_give(struct board *board, int index);
+struct slot *board_slot(const struct board *board, int index);
+/* board_keep_only - unmap every other page in this process; the slot stays
+ * valid, the board is no more to be used. With -1 not one page is kept. */
+enum err board_keep_only(struct board *board, int index, struct why *why);
+#endif

@@ -1,0 +1,45 @@
+/* fdio.h - descriptors: packets with passed descriptors, hygiene */
+#ifndef COMMON_FDIO_H
+#define COMMON_FDIO_H
+#include "common/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* fdio_pair - an AF_UNIX SOCK_SEQPACKET pair, close-on-exec, blocking */
+enum err fdio_pair(int pair[2], struct why *why);
+
+enum err fdio_nonblock(int fd, struct why *why);
+
+/*
+ * fdio_send - one packet, whole; fd >= 0 goes along (SCM_RIGHTS; the caller
+ * keeps and closes its copy). MSG_NOSIGNAL. ERR_AGAIN only when flags holds
+ * MSG_DONTWAIT or a send timeout is set; ERR_EOF: the other end is gone.
+ */
+enum err fdio_send(int sock, const void *data, size_t len, int fd, int flags,
+                   struct why *why);
+
+/*
+ * fdio_recv - one packet. *len in: room, out: length. fd NULL: received without
+ * a control buffer, so descriptors vanish in the kernel; else *fd is the
+ * descriptor (close-on-exec) or -1. More than one descriptor: all are closed,
+ * ERR_PEER. A packet longer than the room: ERR_PEER. sender NULL or, on a
+ * socket with SO_PASSCRED, the pid that the kernel names (0 if none).
+ * ERR_EOF: the other end is closed. An empty packet reads the same, except on
+ * a socket with SO_PASSCRED and with sender asked for: there it is a packet of
+ * length 0, so that no sender can fake the end of a shared socket. Retries
+ * EINTR.
+ */
+enum err fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender,
+                   int flags, struct why *why);
+
+/* fdio_close_except - close every descriptor from 3 up that is not in keep
+ * (keep gets sorted; negative ones are skipped). Uses close_range(2). */
+void fdio_close_except(int *keep, size_t count);
+
+/* fdio_close - close(2) and set to -1; keeps errno */
+void fdio_close(int *fd);
+
+/* fdio_std - make sure 0, 1, 2 are open (on /dev/null when not) */
+enum err fdio_std(struct why *why);
+#endif

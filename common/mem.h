@@ -1,0 +1,16 @@
+/* mem.h - memory that is there or the process ends, and wiping */
+#ifndef COMMON_MEM_H
+#define COMMON_MEM_H
+#include <stddef.h>
+
+/* mem_new, mem_copy, mem_array - zeroed memory, duplicated text, grown array.
+ * For start-up and reload, where no memory means no service: on failure they
+ * write one sentence to standard error and exit 111. Never used for sizes that
+ * a peer chooses. */
+void *mem_new(size_t size);
+char *mem_copy(const char *text);
+void *mem_array(void *old, size_t count, size_t size);
+
+/* mem_wipe - explicit_bzero(3), accepts NULL */
+void mem_wipe(void *at, size_t len);
+#endif

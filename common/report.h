@@ -1,0 +1,27 @@
+/* report.h - the fixed-size record from a worker to the master */
+#ifndef COMMON_REPORT_H
+#define COMMON_REPORT_H
+#include <stdint.h>
+
+/*
+ * Over one SOCK_SEQPACKET pair per pool with SO_PASSCRED on the master's end:
+ * the kernel names the sender, a report carries no pid and no slot.
+ *
+ *   IDLE --taken--> BUSY --verified--> BUSY --ended--> IDLE (or exit)
+ */
+enum report_kind {
+    REPORT_IDLE = 1, /* ready for its first connection */
+    REPORT_TAKEN,    /* accepted; addr is the client's */
+    REPORT_VERIFIED, /* handshake done and client admitted */
+    REPORT_ENDED,    /* session over, idle again; reason says why */
+};
+
+struct report {
+    uint8_t kind;
+    uint8_t family;  /* AF_INET, AF_INET6, AF_UNIX */
+    uint16_t port;   /* host order */
+    uint16_t reason; /* enum reason */
+    uint16_t pad;
+    uint8_t addr[16];
+};
+#endif

@@ -1,0 +1,230 @@
+/*
+ * test_bans.c - the master bans, readers read, and no reader can write
+ */
+#include "common/bans.h"
+#include "test/unit/child.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static struct bans *bans;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    assert_int_equal(bans_new(&bans, NULL), ERR_OK);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct why why;
+
+    (void)state;
+    assert_int_equal(bans_read_only(bans, &why), ERR_OK);
+    free(bans);
+    return 0;
+}
+
+/* source - ::ffff:10.0.0.n */
+static const uint8_t *
+source(unsigned n)
+{
+    static uint8_t addr[16];
+
+    memset(addr, 0, sizeof(addr));
+    addr[10] = addr[11] = 0xff;
+    addr[12] = 10;
+    addr[14] = (uint8_t)(n >> 8);
+    addr[15] = (uint8_t)n;
+    return addr;
+}
+
+static void
+a_ban_ends(void **state)
+{
+    (void)state;
+    assert_false(bans_has(bans, source(1), 0));
+    bans_add(bans, source(1), 1000);
+    assert_true(bans_has(bans, source(1), 999));
+    assert_false(bans_has(bans, source(1), 1000));
+    assert_false(bans_has(bans, source(2), 999));
+    bans_add(bans, source(1), 2000); /* longer, in the same place */
+    assert_true(bans_has(bans, source(1), 1999));
+}
+
+static void
+a_unix_socket_is_never_banned(void **state)
+{
+    const uint8_t none[16] = { 0 };
+
+    (void)state;
+    bans_add(bans, none, 1000);
+    assert_false(bans_has(bans, none, 1));
+}
+
+static void
+the_ban_that_ends_first_makes_room(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < BANS_MAX; i++)
+        bans_add(bans, source(i + 1), 10000 + (i + 100) % BANS_MAX);
+    for (unsigned i = 0; i < BANS_MAX; i++)
+        assert_true(bans_has(bans, source(i + 1), 1));
+    bans_add(bans, source(999), 20000);
+    assert_true(bans_has(bans, source(999), 1));
+    for (unsigned i = 0; i < BANS_MAX; i++)
+        assert_int_equal(bans_has(bans, source(i + 1), 1), i != BANS_MAX - 100);
+    bans_add(bans, source(1), 30000); /* known: nobody else goes */
+    assert_true(bans_has(bans, source(2), 1));
+}
+
+/* page_of - where the shared page is mapped, and how */
+static char *
+page_of(char rights[5])
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], *at = NULL;
+
+    child_must(maps != NULL);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        char *end;
+        unsigned long from = strtoul(line, &end, 16);
+
+        if (strstr(line, "mtlsd-bans") == NULL)
+            continue;
+        child_must(at == NULL); /* one mapping, not two */
+        end = strchr(end, ' ');
+        child_must(end != NULL);
+        snprintf(rights, 5, "%.4s", end + 1);
+        at = (char *)from; /* NOLINT: an address out of the kernel's list */
+    }
+    fclose(maps);
+    child_must(at != NULL);
+    return at;
+}
+
+static void
+attack_as_reader(void *arg)
+{
+    char rights[5] = "", path[64];
+    int fd = bans_fd(bans), own = dup(fd);
+    struct stat st;
+    char *page;
+
+    (void)arg;
+    child_must(bans_read_only(bans, NULL) == ERR_OK);
+    child_must(bans_fd(bans) == -1 && fcntl(fd, F_GETFD) < 0);
+    child_must(bans_has(bans, source(1), 1));
+    page = page_of(rights);
+    child_must(page != NULL && strcmp(rights, "r--s") == 0);
+    child_must(mprotect(page, 4096, PROT_READ | PROT_WRITE) != 0);
+    /* with a copy of the descriptor, as a taken-over worker could have kept */
+    child_must(fstat(own, &st) == 0);
+    child_must(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0) ==
+               MAP_FAILED);
+    child_must(write(own, "x", 1) < 0 && pwrite(own, "x", 1, 0) < 0);
+    child_must(ftruncate(own, 0) != 0 &&
+               ftruncate(own, st.st_size + 4096) != 0);
+    child_must(fallocate(own, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                         4096) != 0);
+    child_must(fcntl(own, F_ADD_SEALS, 0) != 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", own);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    child_must(fd < 0 ||
+               mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+    child_must(fd < 0 || write(fd, "x", 1) < 0);
+    bans_add(bans, source(2), 1000); /* does nothing, and does not crash */
+    child_must(!bans_has(bans, source(2), 1));
+    fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    child_must(fd < 0 || pwrite(fd, "x", 1, (off_t)(unsigned long)page) < 0);
+}
+
+static void
+write_as_reader(void *arg)
+{
+    char rights[5] = "";
+    volatile char *page;
+
+    (void)arg;
+    signal(SIGSEGV, SIG_DFL); /* not the sanitizer's report */
+    child_must(bans_read_only(bans, NULL) == ERR_OK);
+    page = page_of(rights);
+    *page = 1;
+}
+
+static void
+no_reader_can_write(void **state)
+{
+    (void)state;
+    bans_add(bans, source(1), 1000);
+    assert_true(child_run(attack_as_reader, NULL));
+    assert_int_equal(child_signal(write_as_reader, NULL), SIGSEGV);
+    assert_true(bans_has(bans, source(1), 999));
+}
+
+/* wait_for_ban - a reader: its ends of two pipes say ready and hear go */
+static void
+wait_for_ban(int ready, int go)
+{
+    char byte;
+
+    child_must(bans_read_only(bans, NULL) == ERR_OK);
+    child_must(!bans_has(bans, source(3), 1));
+    child_must(write(ready, "r", 1) == 1);
+    child_must(read(go, &byte, 1) == 1);
+    child_must(bans_has(bans, source(3), 1));
+    _exit(0);
+}
+
+static void
+readers_see_later_bans(void **state)
+{
+    int ready[2] = { -1, -1 }, go[2] = { -1, -1 }, status;
+    char byte;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(go), 0);
+    pid = fork();
+    if (pid == 0)
+        wait_for_ban(ready[1], go[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    bans_add(bans, source(3), 1000);
+    assert_int_equal(write(go[1], "g", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(go[i]);
+    }
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        /* first: later pages of other tests stay mapped */
+        TEST(no_reader_can_write),
+        TEST(a_ban_ends),
+        TEST(a_unix_socket_is_never_banned),
+        TEST(the_ban_that_ends_first_makes_room),
+        TEST(readers_see_later_bans),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
