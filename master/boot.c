@@ -1,0 +1,331 @@
+/*
+ * boot.c - from root to the running master
+ *
+ * Owns the order (mtlsd-internals(7)): what needs root first, what needs more
+ * than the master forked before the master fences itself, then the drop, and
+ * only then the first look at a key: through the same door as every reload.
+ */
+#include "common/bans.h"
+#include "common/board.h"
+#include "common/clock.h"
+#include "common/fdio.h"
+#include "common/landlock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/proctitle.h"
+#include "common/text.h"
+#include "master/crew.h"
+#include "master/fence.h"
+#include "master/generation.h"
+#include "master/keeper.h"
+#include "master/keymem.h"
+#include "master/limits.h"
+#include "master/listen.h"
+#include "master/logger.h"
+#include "master/master.h"
+#include "master/pidfile.h"
+#include "master/reader.h"
+#include "master/version.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define BOOT_SLOTS_MIN 4096 /* old generations' sessions need slots as well */
+
+/* block_signals - all that the loop will read from its descriptor, before the
+ * first fork, so that none is ever lost */
+static enum err
+block_signals(struct master *master, struct why *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) <
+            0)
+        return why_errno(why, ERR_SYS, "signalfd");
+    return ERR_OK;
+}
+
+static long
+all_workers(const struct conf *conf)
+{
+    long sum = 0;
+    size_t i;
+
+    for (i = 0; i < conf->service_count; i++)
+        sum += conf->service[i].workers;
+    return sum;
+}
+
+static enum err
+raise_limits(const struct conf *conf, struct why *why)
+{
+    unsigned long workers = (unsigned long)all_workers(conf);
+    struct limits_need need = {
+        /* the connector: one pair for each worker of two generations */
+        .descriptors = 2 * workers + 4 * conf->service_count + 128,
+        .processes = 2 * workers + 64,
+        .locked = keymem_need(conf->service_count),
+    };
+
+    return limits_raise(&need, why);
+}
+
+/* open_pool - a service's sockets and the pair that its workers report on */
+static enum err
+open_pool(const struct master *master, const struct conf_service *service,
+          struct pool *pool, struct why *why)
+{
+    enum err err;
+    size_t i;
+    int one = 1;
+
+    text_copy(pool->name, service->name, sizeof(pool->name));
+    pool->service = -1;
+    pool->leash[0] = pool->leash[1] = -1;
+    pool->listen_fd = mem_new(service->listen.count * sizeof(int));
+    for (i = 0; i < service->listen.count; i++) {
+        err = listen_open(service, &service->listen.item[i], master->ids.uid,
+                          master->ids.gid, &pool->listen_fd[i], why);
+        if (err != ERR_OK)
+            return err;
+        pool->listen_count++;
+    }
+    if ((err = fdio_pair(pool->report, why)) != ERR_OK)
+        return err;
+    if (setsockopt(pool->report[0], SOL_SOCKET, SO_PASSCRED, &one,
+                   sizeof(one)) != 0)
+        return why_errno(why, ERR_SYS, "SO_PASSCRED");
+    return ERR_OK;
+}
+
+static enum err
+open_pools(struct master *master, const struct conf *conf, struct why *why)
+{
+    enum err err = ERR_OK;
+    size_t i;
+
+    master->pool = mem_new(conf->service_count * sizeof(*master->pool));
+    master->pool_count = conf->service_count;
+    for (i = 0; err == ERR_OK && i < conf->service_count; i++)
+        err = open_pool(master, &conf->service[i], &master->pool[i], why);
+    return err;
+}
+
+static void
+say_listening(const struct master *master)
+{
+    char text[ADDR_TEXT_MAX];
+    struct sockaddr_storage sa;
+    struct log_line line;
+    socklen_t len;
+    size_t i, j;
+
+    for (i = 0; i < master->pool_count; i++)
+        for (j = 0; j < master->pool[i].listen_count; j++) {
+            len = sizeof(sa);
+            if (getsockname(master->pool[i].listen_fd[j],
+                            (struct sockaddr *)&sa, &len) != 0)
+                continue;
+            log_begin(&line, LOG_L_NOTICE, "listening");
+            log_text(&line, "service", master->pool[i].name);
+            log_text(&line, "address",
+                     addr_text((struct sockaddr *)&sa, len, text));
+            log_send(&line);
+        }
+}
+
+/* strict - must every part of the confinement hold? */
+static bool
+strict(const struct master *master, const struct conf *conf)
+{
+    if (conf->global.confine == CONF_CONFINE_AUTO)
+        return master->ids.root;
+    return conf->global.confine == CONF_CONFINE_STRICT;
+}
+
+/* plan_jail - the empty root of the exposed processes */
+static enum err
+plan_jail(struct master *master, const struct conf *conf, struct why *why)
+{
+    bool none = strcmp(conf->global.chroot, "none") == 0;
+
+    master->jail.fd = -1;
+    if (!master->ids.root && strict(master, conf))
+        return why_set(why, ERR_PRIV,
+                       "confine = strict needs a start as root: without it "
+                       "there is no jail");
+    if (!master->ids.root)
+        return ERR_OK;
+    if (none && strict(master, conf))
+        return why_set(why, ERR_CONF, "chroot = none needs confine = degrade");
+    return jail_open(conf->global.chroot, &master->jail, why);
+}
+
+/* plan_fence - a fence that cannot be drawn is an error where the master keeps
+ * a capability that it is there to hold, else it is left out */
+static enum err
+plan_fence(struct master *master, const struct conf *conf, struct why *why)
+{
+    enum err err = fence_plan(conf, &master->fence, why);
+
+    if (err == ERR_CONF && !master->ids.root) {
+        master->fence = NULL;
+        return ERR_OK;
+    }
+    return err;
+}
+
+/* shared - what is made once and lives as long as we do */
+static enum err
+shared(struct master *master, const struct conf *conf, struct why *why)
+{
+    size_t slots = 4 * (size_t)all_workers(conf);
+    enum err err;
+
+    master->crew = crew_new();
+    err = board_new(slots < BOOT_SLOTS_MIN ? BOOT_SLOTS_MIN : slots,
+                    &master->board, why);
+    if (err == ERR_OK)
+        err = bans_new(&master->bans, why);
+    return err;
+}
+
+/* helpers - who needs more than the master keeps is forked now */
+static enum err
+helpers(struct master *master, const struct conf *conf, struct why *why)
+{
+    const struct conf_global *global = &conf->global;
+    enum err err;
+    int fd;
+
+    err = logger_start(global->log, (enum log_format)global->log_format,
+                       (enum log_level)global->log_level, &master->ids, &fd,
+                       &master->logger_control, &master->logger_pid, why);
+    if (err == ERR_OK)
+        err = connector_start(
+            &master->ids, strict(master, conf) && landlock_abi() > 0,
+            global->resolve_interval, &master->connector, why);
+    return err;
+}
+
+/* watch_all - signals and reports wake the loop */
+static enum err
+watch_all(struct master *master, struct why *why)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    size_t i;
+
+    event.data.u64 = LOOP_SIGNAL;
+    if ((master->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
+        epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD, master->signal_fd, &event) !=
+            0)
+        return why_errno(why, ERR_SYS, "epoll");
+    for (i = 0; i < master->pool_count; i++) {
+        event.data.u64 = LOOP_REPORT(i);
+        if (epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD,
+                      master->pool[i].report[0], &event) != 0)
+            return why_errno(why, ERR_SYS, "epoll");
+    }
+    return ERR_OK;
+}
+
+/* open_all - everything that may need root */
+static enum err
+open_all(struct master *master, const struct conf *conf, struct why *why)
+{
+    enum err err = raise_limits(conf, why);
+
+    if (err == ERR_OK)
+        err = open_pools(master, conf, why);
+    if (err == ERR_OK && conf->global.pid_file != NULL)
+        err = pidfile_open(conf->global.pid_file, &master->pid_fd, why);
+    if (err == ERR_OK)
+        err = plan_jail(master, conf, why);
+    if (err == ERR_OK)
+        err = plan_fence(master, conf, why);
+    if (err == ERR_OK)
+        err = shared(master, conf, why);
+    return err;
+}
+
+static void
+say_start(const struct master *master)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_NOTICE, "start");
+    log_text(&line, "version", version_text());
+    log_text(&line, "file", master->conf_path);
+    log_send(&line);
+}
+
+static void
+say_ready(const struct master *master)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_NOTICE, "ready");
+    log_int(&line, "generation", master->gen->number);
+    log_int(&line, "services", (long long)master->pool_count);
+    log_int(&line, "workers", (long long)crew_count(master->crew));
+    log_text(&line, "key_memory", keepers_memory(master->gen->keepers));
+    log_send(&line);
+}
+
+/* first_generation - after the drop, inside the fence, as every later one */
+static enum err
+first_generation(struct master *master, struct conf *conf, struct why *why)
+{
+    struct generation *gen;
+    enum err err = generation_build(1, conf, &master->jail, &gen, why);
+
+    if (err != ERR_OK)
+        return err;
+    gen->keep_conf = true;
+    master->boot_conf = conf;
+    return reload_adopt(master, gen, why);
+}
+
+enum err
+boot_up(struct master *master, struct conf *conf, struct why *why)
+{
+    const struct conf_global *global = &conf->global;
+    enum err err;
+
+    memset(master, 0, sizeof(*master));
+    master->conf_path = conf->path;
+    master->pid_fd = master->logger_control = -1;
+    master->drain_until = CLOCK_NEVER;
+    err = drop_resolve(global->user, global->group, global->groups.item,
+                       global->groups.count, &master->ids, why);
+    if (err == ERR_OK)
+        err = block_signals(master, why);
+    if (err == ERR_OK)
+        err = open_all(master, conf, why);
+    if (err == ERR_OK)
+        err = helpers(master, conf, why);
+    if (err != ERR_OK)
+        return err;
+    proctitle_set("master");
+    say_start(master);
+    if ((err = reader_drop(master, conf, why)) == ERR_OK &&
+        (err = watch_all(master, why)) == ERR_OK &&
+        (err = first_generation(master, conf, why)) == ERR_OK) {
+        say_listening(master);
+        say_ready(master);
+    } else if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
+        log_simple(LOG_L_WARN, "pid_file", "could not be emptied");
+    return err;
+}

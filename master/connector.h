@@ -1,0 +1,44 @@
+/* connector.h - the process that opens connections to upstreams for workers */
+#ifndef MASTER_CONNECTOR_H
+#define MASTER_CONNECTOR_H
+#include "common/conf.h"
+#include "common/err.h"
+#include "master/drop.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+struct connector { /* the master's end */
+    pid_t pid;
+    int control; /* SOCK_SEQPACKET, -1 after it died */
+};
+
+/*
+ * connector_start - fork it, before the drop; it drops itself to ids with no
+ * capability, not jailed (the resolver needs the host's files), Landlock: read
+ * what the resolver reads (/etc, /usr, /lib*, /run/systemd/resolve, /run/nscd,
+ * /var/lib/misc?), confine_strict: a missing Landlock ends it (ERR_PRIV).
+ * resolve_ms  how long a resolved name is kept (resolve_interval).
+ * It ends by itself when the control pair and the last worker's pair are gone.
+ */
+enum err connector_start(const struct drop_ids *ids, bool confine_strict,
+                         int64_t resolve_ms, struct connector *out,
+                         struct why *why);
+
+/* connector_service - tell it where (generation, service) may connect; before
+ * any worker of that pair is registered. Addresses that are ADDR_RESPOND are
+ * left out. One packet per address; the last one carries a flag. */
+enum err connector_service(struct connector *connector, uint32_t generation,
+                           uint16_t service, const struct conf_addrs *addrs,
+                           struct why *why);
+
+/* connector_worker - hand over the connector's end of one worker's pair (the
+ * caller closes its copy). From then on the connector knows which service and
+ * generation that pair means. */
+enum err connector_worker(struct connector *connector, uint32_t generation,
+                          uint16_t service, int fd, struct why *why);
+
+/* connector_forget - a generation is gone: drop its addresses once its last
+ * worker's pair has closed */
+enum err connector_forget(struct connector *connector, uint32_t generation,
+                          struct why *why);
+#endif

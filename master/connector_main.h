@@ -1,0 +1,49 @@
+/* connector_main.h - the connector's process, and what the master tells it */
+#ifndef MASTER_CONNECTOR_MAIN_H
+#define MASTER_CONNECTOR_MAIN_H
+#include "common/err.h"
+#include "master/drop.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum connector_order_kind {
+    CONNECTOR_IP = 1, /* an address of a service: sa */
+    CONNECTOR_UNIX,   /* the same */
+    CONNECTOR_NAME,   /* host and port */
+    CONNECTOR_EMPTY,  /* the service has no address (built-in answers alone) */
+    CONNECTOR_WORKER, /* a descriptor comes along: a worker's pair */
+    CONNECTOR_FORGET, /* the generation is gone */
+};
+
+/* Flat: a struct addr of the configuration holds pointers, which mean nothing
+ * over there. Host byte order, both ends are one program. */
+struct connector_order {
+    uint8_t kind; /* enum connector_order_kind */
+    uint8_t last; /* of a service's addresses */
+    uint16_t service;
+    uint32_t generation;
+    uint16_t port; /* CONNECTOR_NAME */
+    uint16_t pad;
+    uint32_t sa_len;
+    struct sockaddr_storage sa;
+    char host[256];
+};
+
+/* the first packet, from the connector: confined, or why not */
+struct connector_hello {
+    int32_t err; /* enum err */
+    char text[256];
+};
+
+struct connector_setup {
+    int control;
+    const struct drop_ids *ids;
+    bool strict; /* no Landlock is an error */
+    int64_t resolve_ms;
+};
+
+/* connector_main - the forked child: confine, say hello, serve. Exits 0 when
+ * the master and all workers are gone. */
+_Noreturn void connector_main(const struct connector_setup *setup);
+#endif

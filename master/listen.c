@@ -1,0 +1,188 @@
+/*
+ * listen.c - the listening sockets
+ *
+ * Owns every bind(2) and listen(2) in the program. Runs at boot with the
+ * privileges that low ports and foreign directories ask for; never accepts.
+ */
+#include "master/listen.h"
+#include "common/fdio.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* number - a whole decimal number, as an id */
+static bool
+number(const char *text, unsigned *out)
+{
+    char *end;
+    unsigned long value;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    *out = (unsigned)value;
+    return *end == '\0' && errno == 0 && value < UINT32_MAX;
+}
+
+/* owner_ids - listen_owner = USER[:GROUP]; a user alone brings its group */
+static enum err
+owner_ids(const char *owner, uid_t *uid, gid_t *gid, struct why *why)
+{
+    char name[256];
+    const char *group = strchr(owner, ':');
+    size_t len = group != NULL ? (size_t)(group - owner) : strlen(owner);
+    const struct passwd *pw;
+    const struct group *gr;
+
+    if (len == 0 || len >= sizeof(name))
+        return why_set(why, ERR_CONF, "listen_owner: not USER[:GROUP]");
+    memcpy(name, owner, len);
+    name[len] = '\0';
+    if (!number(name, uid)) {
+        if ((pw = getpwnam(name)) == NULL)
+            return why_set(why, ERR_CONF, "listen_owner: no user \"%s\"", name);
+        *uid = pw->pw_uid;
+        *gid = pw->pw_gid;
+    }
+    if (group == NULL || number(group + 1, gid))
+        return ERR_OK;
+    if ((gr = getgrnam(group + 1)) == NULL)
+        return why_set(why, ERR_CONF, "listen_owner: no group \"%s\"",
+                       group + 1);
+    *gid = gr->gr_gid;
+    return ERR_OK;
+}
+
+/* unix_clear - remove a socket to which nobody listens; leave the rest */
+static enum err
+unix_clear(const struct sockaddr_un *un, const char *text, struct why *why)
+{
+    struct stat st;
+    int fd, refused;
+
+    if (lstat(un->sun_path, &st) != 0)
+        return errno == ENOENT ? ERR_OK
+                               : why_errno(why, ERR_SYS, "listen %s", text);
+    if (!S_ISSOCK(st.st_mode))
+        return why_set(why, ERR_SYS,
+                       "listen %s: the path is there and is not a socket",
+                       text);
+    if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) <
+        0)
+        return why_errno(why, ERR_SYS, "socket");
+    refused = connect(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 &&
+              errno == ECONNREFUSED;
+    close(fd);
+    if (!refused)
+        return why_set(why, ERR_SYS, "listen %s: another process listens there",
+                       text);
+    if (unlink(un->sun_path) != 0)
+        return why_errno(why, ERR_SYS, "unlink %s", un->sun_path);
+    return ERR_OK;
+}
+
+/* unix_bind - bind with the mode from the first moment on, then the owner */
+static enum err
+unix_bind(int fd, const struct conf_service *service, const struct addr *addr,
+          uid_t uid, gid_t gid, const char *text, struct why *why)
+{
+    const struct sockaddr_un *un = (const void *)&addr->sa;
+    mode_t mask;
+    int failed;
+    enum err err;
+
+    if (service->listen_owner != NULL &&
+        (err = owner_ids(service->listen_owner, &uid, &gid, why)) != ERR_OK)
+        return err;
+    if ((err = unix_clear(un, text, why)) != ERR_OK)
+        return err;
+    mask = umask(0777);
+    failed = bind(fd, (const struct sockaddr *)un, addr->sa_len);
+    umask(mask);
+    if (failed)
+        return why_errno(why, ERR_SYS, "bind %s", text);
+    if ((geteuid() == 0 || service->listen_owner != NULL) &&
+        lchown(un->sun_path, uid, gid) != 0)
+        return why_errno(why, ERR_SYS, "chown %s", un->sun_path);
+    if (chmod(un->sun_path, (mode_t)service->listen_mode) != 0)
+        return why_errno(why, ERR_SYS, "chmod %s", un->sun_path);
+    return ERR_OK;
+}
+
+static enum err
+inet_bind(int fd, const struct addr *addr, const char *text, struct why *why)
+{
+    int one = 1;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0)
+        return why_errno(why, ERR_SYS, "SO_REUSEADDR");
+    if (addr->sa.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0)
+        return why_errno(why, ERR_SYS, "IPV6_V6ONLY");
+    if (bind(fd, (const struct sockaddr *)&addr->sa, addr->sa_len) == 0)
+        return ERR_OK;
+    if (errno == EADDRINUSE)
+        return why_set(why, ERR_SYS,
+                       "bind %s: another program listens there "
+                       "(ss -ltnp shows which)",
+                       text);
+    if (errno == EACCES)
+        return why_set(why, ERR_SYS,
+                       "bind %s: ports below 1024 need root or "
+                       "CAP_NET_BIND_SERVICE",
+                       text);
+    return why_errno(why, ERR_SYS, "bind %s", text);
+}
+
+enum err
+listen_open(const struct conf_service *service, const struct addr *addr,
+            uid_t owner, gid_t group, int *fd, struct why *why)
+{
+    char text[ADDR_TEXT_MAX];
+    enum err err;
+    int s;
+
+    addr_text((const struct sockaddr *)&addr->sa, addr->sa_len, text);
+    s = socket(addr->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+               0);
+    if (s < 0)
+        return why_errno(why, ERR_SYS, "socket for %s", text);
+    if (addr->kind == ADDR_UNIX)
+        err = unix_bind(s, service, addr, owner, group, text, why);
+    else
+        err = inet_bind(s, addr, text, why);
+    if (err == ERR_OK && listen(s, (int)service->backlog) != 0)
+        err = why_errno(why, ERR_SYS, "listen %s", text);
+    if (err != ERR_OK)
+        close(s);
+    else
+        *fd = s;
+    return err;
+}
+
+unsigned
+listen_waiting(int fd)
+{
+    struct pollfd item = { .fd = fd, .events = POLLIN };
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (poll(&item, 1, 0) != 1)
+        return 0;
+    /* of a listening socket tcpi_unacked is the accept queue, tcp(7) */
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+        info.tcpi_unacked > 0)
+        return info.tcpi_unacked;
+    return 1;
+}

@@ -1,0 +1,22 @@
+/* listen.h - the listening sockets: opened once, before the drop */
+#ifndef MASTER_LISTEN_H
+#define MASTER_LISTEN_H
+#include "common/conf.h"
+#include "common/err.h"
+
+/*
+ * listen_open - one socket of a service: bound, listening, non-blocking,
+ * close-on-exec. IPv6 sockets are IPv6 only (PORT alone makes two).
+ * A unix socket gets listen_mode and listen_owner (default: owner) before it
+ * listens; a stale one, to which nobody listens any more, is replaced, anything
+ * else at its path is an error.
+ * ERR_SYS, ERR_CONF: why names the address and what to do.
+ */
+enum err listen_open(const struct conf_service *service,
+                     const struct addr *addr, uid_t owner, gid_t group, int *fd,
+                     struct why *why);
+
+/* listen_waiting - connections that nobody has accepted yet; at least 1 when
+ * poll(2) says so and the socket cannot tell more (unix) */
+unsigned listen_waiting(int fd);
+#endif

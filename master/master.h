@@ -1,0 +1,138 @@
+/* master.h - the running master: what its modules share */
+#ifndef MASTER_MASTER_H
+#define MASTER_MASTER_H
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/reason.h"
+#include "master/connector.h"
+#include "master/drop.h"
+#include "master/jail.h"
+#include "master/pool.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bans;
+struct board;
+struct crew;
+struct crew_member;
+struct fence;
+struct generation;
+
+/* what workers said of themselves in their slots, added up */
+struct pool_total {
+    uint64_t refused, in, out;
+};
+
+/* one service's workers and sockets; outlives generations */
+struct pool {
+    char name[CONF_NAME_MAX + 1];
+    int service; /* index in the running generation, -1: no longer there */
+    int *listen_fd;
+    size_t listen_count;
+    int report[2]; /* [0] ours, [1] the workers' */
+    int leash[2];  /* [0] the workers', [1] ours; of the running generation */
+    struct pool_throttle throttle;
+    long alive; /* workers of the running generation, starting ones included */
+    long idle;  /* of these */
+    long old;   /* workers of earlier generations */
+    int64_t full_due;  /* look whether somebody waits, 0: no */
+    int64_t full_said; /* when pool_full was last written, 0: never */
+    bool full_armed;   /* the loop watches the listeners */
+    uint64_t taken;    /* connections since start */
+    uint64_t crashed;
+    struct pool_total past; /* of workers that have ended */
+};
+
+enum master_phase { MASTER_RUN, MASTER_DRAIN, MASTER_END };
+
+struct master {
+    const char *conf_path;
+    const struct conf *boot_conf; /* generation 1's: what only boot can make */
+    struct drop_ids ids;
+    struct jail jail;
+    struct fence *fence; /* NULL: none */
+    struct board *board;
+    struct bans *bans;
+    struct crew *crew;
+    struct connector connector;
+    int logger_control;
+    pid_t logger_pid;
+    int pid_fd; /* locked, -1: none */
+
+    struct generation *gen;
+    size_t pool_count;
+    struct pool *pool;
+
+    int epoll_fd, signal_fd;
+    enum master_phase phase;
+    int exit_code;
+    int64_t drain_until; /* CLOCK_NEVER outside MASTER_DRAIN */
+    size_t killing;      /* workers whose kill_at is set */
+
+    int64_t retry_at; /* a failed reload is tried again, 0: no */
+    int64_t retry_until;
+    char retry_reason[512]; /* so that the same failure is said once */
+};
+
+/* what an event of the loop is about: pools are counted from 0 */
+#define LOOP_SIGNAL         0
+#define LOOP_REPORT(pool)   (1 + 2 * (uint64_t)(pool))
+#define LOOP_LISTENER(pool) (2 + 2 * (uint64_t)(pool))
+
+/* loop.c - one event at a time until there is nothing left; returns the exit
+ * code. */
+int loop_run(struct master *master);
+
+/* spawn.c - fork one worker into a pool's running generation */
+enum err spawn_worker(struct master *master, struct pool *pool,
+                      struct why *why);
+/* spawn_fill - fork what pool_decide wants; returns when to look again
+ * (clock_ms), CLOCK_NEVER: no need */
+int64_t spawn_fill(struct master *master, int64_t now);
+
+/* reports.c - read what workers of a pool report */
+void reports_read(struct master *master, struct pool *pool);
+/* reports_watch - the last free worker is gone: have the loop say when somebody
+ * waits at a listener; reports_listener is that event; reports_full_due looks
+ * again after a settling time and returns when to look next */
+void reports_watch(struct master *master, struct pool *pool);
+void reports_listener(struct pool *pool, int64_t now);
+int64_t reports_full_due(struct master *master, int64_t now);
+
+/* reap.c - collect every child that has ended */
+void reap_all(struct master *master);
+/* reap_end - tell one worker to end its session, now, for a reason */
+void reap_end(struct master *master, struct crew_member *member,
+              enum reason reason, int64_t now);
+/* reap_kill_due - SIGKILL those who did not; returns the next time */
+int64_t reap_kill_due(struct master *master, int64_t now);
+
+/* reload.c - a new generation beside the running one, then switch */
+void reload_now(struct master *master, int64_t now);
+/* reload_retry - again, when it is due; returns the next time */
+int64_t reload_retry(struct master *master, int64_t now);
+/* reload_adopt - make gen the running generation: boot and reload alike */
+enum err reload_adopt(struct master *master, struct generation *gen,
+                      struct why *why);
+
+/* stop.c - from MASTER_RUN to the end */
+void stop_drain(struct master *master, const char *signal, int64_t now);
+void stop_now(struct master *master, const char *signal, int64_t now);
+int64_t stop_due(struct master *master, int64_t now);
+/* stop_helpers - after the last worker: connector, logger; wait for them */
+void stop_helpers(struct master *master);
+
+/* status.c - SIGUSR1: what is going on, into the log */
+void status_log(struct master *master);
+/* status_add - a worker's slot to a sum; before board_give */
+void status_add(const struct master *master, const struct crew_member *member,
+                struct pool_total *total);
+
+/* boot.c - everything up to the first generation; fills master. Errors are
+ * said on standard error (and in the log once there is one). */
+enum err boot_up(struct master *master, struct conf *conf, struct why *why);
+
+#endif

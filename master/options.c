@@ -1,0 +1,92 @@
+/*
+ * options.c - the command line
+ *
+ * Owns getopt(3). Never opens anything.
+ */
+#include "master/options.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef MTLSD_SYSCONFDIR
+#define MTLSD_SYSCONFDIR "/etc"
+#endif
+
+const char *
+options_usage(void)
+{
+    return "usage: mtlsd [-d] [-f FILE]     run; -d: in the background\n"
+           "       mtlsd -t [-f FILE]       test configuration and files\n"
+           "       mtlsd -T [-f FILE]       print the effective configuration\n"
+           "       mtlsd -V                 versions and kernel features\n"
+           "       mtlsd -h                 this text\n";
+}
+
+static bool
+wrong(const char *what)
+{
+    fprintf(stderr, "mtlsd: %s\n%s", what, options_usage());
+    return false;
+}
+
+/* set_mode - one of -t -T -V -h; two different ones do not go together */
+static bool
+set_mode(struct options *out, enum options_mode mode)
+{
+    if (out->mode != OPTIONS_RUN && out->mode != mode)
+        return false;
+    out->mode = mode;
+    return true;
+}
+
+/* take - one option; false: it is not one, or does not go with the others */
+static bool
+take(struct options *out, int opt)
+{
+    switch (opt) {
+    case 'd':
+        out->background = true;
+        return true;
+    case 'f':
+        out->path = optarg;
+        return *optarg != '\0';
+    case 't':
+        return set_mode(out, OPTIONS_TEST);
+    case 'T':
+        return set_mode(out, OPTIONS_PRINT);
+    case 'V':
+        return set_mode(out, OPTIONS_VERSION);
+    case 'h':
+        return set_mode(out, OPTIONS_HELP);
+    default:
+        return false;
+    }
+}
+
+bool
+options_parse(int argc, char **argv, struct options *out)
+{
+    char what[64];
+    int opt;
+
+    memset(out, 0, sizeof(*out));
+    out->path = MTLSD_SYSCONFDIR "/mtlsd/mtlsd.conf";
+    opterr = 0;
+    while ((opt = getopt(argc, argv, ":df:tTVh")) != -1) {
+        if (opt == ':')
+            return wrong("-f needs a file name");
+        if (take(out, opt))
+            continue;
+        snprintf(what, sizeof(what),
+                 opt == '?' ? "unknown option -%c"
+                            : "-%c does not go with that",
+                 opt == '?' ? optopt : opt);
+        return wrong(what);
+    }
+    if (optind < argc)
+        return wrong("there are arguments besides the options");
+    if (out->background && out->mode != OPTIONS_RUN)
+        return wrong("-d goes with running alone");
+    return true;
+}

@@ -1,0 +1,24 @@
+/* options.h - the command line */
+#ifndef MASTER_OPTIONS_H
+#define MASTER_OPTIONS_H
+#include <stdbool.h>
+
+enum options_mode {
+    OPTIONS_RUN,
+    OPTIONS_TEST,    /* -t */
+    OPTIONS_PRINT,   /* -T */
+    OPTIONS_VERSION, /* -V */
+    OPTIONS_HELP,    /* -h */
+};
+
+struct options {
+    enum options_mode mode;
+    bool background;  /* -d */
+    const char *path; /* -f, else the built-in default */
+};
+
+/* options_parse - false: wrong usage; one sentence went to standard error */
+bool options_parse(int argc, char **argv, struct options *out);
+/* options_usage - the synopsis, for -h and for errors */
+const char *options_usage(void);
+#endif

@@ -1,0 +1,124 @@
+/*
+ * reader.c - the drop of the master, and what it keeps to read keys later
+ *
+ * Owns the decision about the one dangerous capability, CAP_DAC_READ_SEARCH.
+ * Runs once, between the last fork that needs more and the first look at a
+ * key. Never reads a file itself.
+ */
+#include "master/reader.h"
+#include "common/landlock.h"
+#include "common/log.h"
+#include "master/drop.h"
+#include "master/fence.h"
+#include "master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* closed_to_us - can this file not be opened by our ids alone? */
+static bool
+closed_to_us(const char *path)
+{
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    return path != NULL && fd < 0 && errno == EACCES;
+}
+
+/* first_closed - a file that needs the capability, NULL: none does */
+static const char *
+first_closed(const struct conf *conf)
+{
+    size_t i;
+
+    for (i = 0; i < conf->files.count; i++)
+        if (closed_to_us(conf->files.item[i]))
+            return conf->files.item[i];
+    for (i = 0; i < conf->service_count; i++) {
+        const struct conf_service *service = &conf->service[i];
+
+        if (closed_to_us(service->cert))
+            return service->cert;
+        if (closed_to_us(service->key))
+            return service->key;
+        if (closed_to_us(service->ca))
+            return service->ca;
+    }
+    return NULL;
+}
+
+/* enter_fence - with a kernel that has none, only what needs it is refused */
+static enum err
+enter_fence(const struct master *master, const struct conf *conf,
+            const char *closed, bool *fenced, struct why *why)
+{
+    enum err err;
+
+    *fenced = false;
+    if (master->fence != NULL && landlock_abi() > 0) {
+        if ((err = fence_enter(master->fence, why)) == ERR_OK)
+            *fenced = true;
+        return err;
+    }
+    if (closed == NULL || !master->ids.root || conf->global.unsafe_reader)
+        return ERR_OK;
+    return why_set(why, ERR_CONF,
+                   "%s can be read by root alone, and this kernel has no "
+                   "Landlock to hold a master that may read everything: make "
+                   "it readable by a group of the master (groups = GROUP), or "
+                   "set unsafe_reader = yes",
+                   closed);
+}
+
+static void
+say(const struct master *master, const struct conf *conf, const char *closed,
+    bool fenced)
+{
+    struct log_line line;
+    bool reads = drop_has(DROP_CAP_READ), jails = drop_has(DROP_CAP_CHROOT);
+
+    log_begin(&line, reads && !fenced ? LOG_L_WARN : LOG_L_NOTICE,
+              "confinement");
+    log_int(&line, "user", master->ids.uid);
+    log_int(&line, "group", master->ids.gid);
+    log_text(&line, "jail",
+             master->jail.fd >= 0 ? conf->global.chroot : "none");
+    log_text(&line, "keeps",
+             reads && jails ? "sys_chroot,dac_read_search"
+             : reads        ? "dac_read_search"
+             : jails        ? "sys_chroot"
+                            : "nothing");
+    if (reads)
+        log_text(&line, "because", closed);
+    log_text(&line, "fence", fenced ? "landlock" : "none");
+    log_int(&line, "landlock", landlock_abi());
+    log_text(&line, "seccomp", "no");
+    if (!master->ids.root)
+        log_text(&line, "reason",
+                 "started as an ordinary user: no jail, no change of ids");
+    log_send(&line);
+}
+
+enum err
+reader_drop(struct master *master, const struct conf *conf, struct why *why)
+{
+    unsigned caps = master->jail.fd >= 0 ? DROP_CAP_CHROOT : 0;
+    const char *closed;
+    bool fenced;
+    enum err err;
+
+    err = drop_now(&master->ids, master->ids.root ? caps | DROP_CAP_READ : 0,
+                   true, why);
+    if (err != ERR_OK)
+        return err;
+    closed = first_closed(conf);
+    if (master->ids.root && closed == NULL &&
+        (err = drop_caps_keep(caps, why)) != ERR_OK)
+        return err;
+    if ((err = enter_fence(master, conf, closed, &fenced, why)) == ERR_OK)
+        say(master, conf, closed, fenced);
+    return err;
+}

@@ -1,0 +1,267 @@
+/*
+ * reap.c - children that have ended, and workers that must
+ *
+ * Owns every waitpid(2) of the running master and every signal to a worker.
+ * What a dead worker cannot say about its connection any more is said here.
+ */
+#include "common/bans.h"
+#include "common/board.h"
+#include "common/clock.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "master/crew.h"
+#include "master/generation.h"
+#include "master/keeper.h"
+#include "master/master.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define REAP_GRACE_MS 1000 /* from SIGTERM to SIGKILL */
+
+/* source_text - the client of a member, for logs */
+static const char *
+source_text(const struct crew_member *member, char out[ADDR_TEXT_MAX])
+{
+    struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+
+    if (member->family == 0)
+        return NULL;
+    if (member->family == AF_UNIX)
+        return "unix";
+    memcpy(&sin6.sin6_addr, member->source, sizeof(sin6.sin6_addr));
+    sin6.sin6_port = htons(member->port);
+    return addr_text((const struct sockaddr *)&sin6, sizeof(sin6), out);
+}
+
+/* crash_signal - does it mean that our code, or what was fed to it, broke? */
+static bool
+crash_signal(int sig)
+{
+    return sig == SIGSEGV || sig == SIGBUS || sig == SIGABRT || sig == SIGSYS ||
+           sig == SIGILL || sig == SIGFPE;
+}
+
+/* strike - hold the pool back when this happens too often */
+static void
+strike(struct pool *pool, int64_t now)
+{
+    struct log_line line;
+
+    if (!pool_strike(&pool->throttle, now))
+        return;
+    log_begin(&line, LOG_L_ERROR, "crash_storm");
+    log_text(&line, "service", pool->name);
+    log_text(&line, "reason", "workers end before their time; new ones wait");
+    log_time(&line, "delay", pool->throttle.delay);
+    log_send(&line);
+}
+
+/*
+ * crashed - a worker died of a fault: it took one connection with it, and
+ * whoever sent that connection gets no second try at the same address layout
+ */
+static void
+crashed(struct master *master, struct pool *pool,
+        const struct crew_member *member, int sig, int64_t now)
+{
+    char client[ADDR_TEXT_MAX];
+    struct log_line line;
+
+    pool->crashed++;
+    log_begin(&line, LOG_L_ERROR, "worker_crashed");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "worker", member->pid);
+    log_text(&line, "signal", sigabbrev_np(sig));
+    log_text(&line, "client", source_text(member, client));
+    if (member->family == AF_INET || member->family == AF_INET6) {
+        bans_add(master->bans, member->source, now + BANS_MS);
+        log_time(&line, "refused_for", BANS_MS);
+    }
+    log_send(&line);
+    strike(pool, now);
+}
+
+/* killed - SIGKILL, ours or another's: the worker could not write its line */
+static void
+killed(struct pool *pool, const struct crew_member *member, int sig)
+{
+    char client[ADDR_TEXT_MAX];
+    struct log_line line;
+
+    if (member->state < CREW_BUSY && member->kill_at != 0)
+        return; /* an idle one that we ended: nothing was lost */
+    log_begin(&line, member->kill_at ? LOG_L_INFO : LOG_L_ERROR,
+              member->kill_at ? "done" : "worker_killed");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "worker", member->pid);
+    log_text(&line, "signal", sigabbrev_np(sig));
+    log_text(&line, "client", source_text(member, client));
+    if (member->kill_at)
+        log_text(&line, "reason", reason_word(member->end_reason));
+    log_text(&line, "end", reason_word(REASON_KILLED));
+    log_send(&line);
+}
+
+/* failed - it ended by itself, but not because its time had come */
+static void
+failed(struct pool *pool, const struct crew_member *member, int status,
+       int64_t now)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_ERROR, "worker_failed");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "worker", member->pid);
+    log_int(&line, "status", status);
+    log_send(&line);
+    strike(pool, now);
+}
+
+/* count_out - the pool's numbers without this member */
+static void
+count_out(struct master *master, struct pool *pool,
+          const struct crew_member *member)
+{
+    if (member->generation != master->gen->number) {
+        pool->old--;
+        return;
+    }
+    pool->alive--;
+    if (member->state == CREW_IDLE && --pool->idle == 0)
+        reports_watch(master, pool);
+}
+
+static void
+worker_ended(struct master *master, struct crew_member *member, int status,
+             int64_t now)
+{
+    struct pool *pool = &master->pool[member->pool];
+
+    if (WIFSIGNALED(status) && crash_signal(WTERMSIG(status)))
+        crashed(master, pool, member, WTERMSIG(status), now);
+    else if (WIFSIGNALED(status))
+        killed(pool, member, WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        failed(pool, member, WEXITSTATUS(status), now);
+    if (member->kill_at != 0)
+        master->killing--;
+    count_out(master, pool, member);
+    status_add(master, member, &pool->past);
+    board_give(master->board, member->slot);
+    crew_remove(master->crew, member->pid);
+}
+
+/* lost - a process that cannot be made again has ended: finish what runs */
+static void
+lost(struct master *master, const char *event, int status, int64_t now)
+{
+    struct log_line line;
+
+    if (master->phase == MASTER_END)
+        return;
+    log_begin(&line, LOG_L_ERROR, event);
+    if (WIFSIGNALED(status))
+        log_text(&line, "signal", sigabbrev_np(WTERMSIG(status)));
+    else
+        log_int(&line, "status", WEXITSTATUS(status));
+    log_text(&line, "reason",
+             "it cannot be started again without root: draining, then a "
+             "restart is needed");
+    log_send(&line);
+    master->exit_code = EXIT_SYS;
+    stop_drain(master, event, now);
+}
+
+static void
+keeper_lost(struct master *master, pid_t pid, int64_t now)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_ERROR, "keeper_lost");
+    log_int(&line, "keeper", pid);
+    log_text(&line, "reason", "its workers retire; a reload makes new keepers");
+    log_send(&line);
+    if (master->phase == MASTER_RUN)
+        reload_now(master, now);
+}
+
+static void
+ended(struct master *master, pid_t pid, int status)
+{
+    struct crew_member *member = crew_find(master->crew, pid);
+    int64_t now = clock_ms();
+
+    if (member != NULL)
+        worker_ended(master, member, status, now);
+    else if (pid == master->connector.pid) {
+        fdio_close(&master->connector.control);
+        master->connector.pid = 0;
+        lost(master, "connector_lost", status, now);
+    } else if (pid == master->logger_pid) {
+        log_open(-1, log_level());
+        master->logger_pid = 0;
+        lost(master, "logger_lost", status, now);
+    } else if (master->gen != NULL && keepers_lost(master->gen->keepers, pid))
+        keeper_lost(master, pid, now);
+}
+
+void
+reap_all(struct master *master)
+{
+    int status;
+    size_t i;
+    pid_t pid;
+
+    /* first what they said, then that they are gone */
+    for (i = 0; i < master->pool_count; i++)
+        reports_read(master, &master->pool[i]);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        ended(master, pid, status);
+}
+
+void
+reap_end(struct master *master, struct crew_member *member, enum reason reason,
+         int64_t now)
+{
+    if (member->kill_at != 0)
+        return;
+    member->end_reason = reason;
+    member->kill_at = now + REAP_GRACE_MS;
+    master->killing++;
+    atomic_store(&board_slot(master->board, member->slot)->end_reason,
+                 (uint32_t)reason);
+    kill(member->pid, SIGTERM);
+}
+
+/* for crew_each: who is due, and when the next one is */
+struct due {
+    int64_t now, next;
+};
+
+static void
+kill_if_due(struct crew_member *member, void *ctx)
+{
+    struct due *due = ctx;
+
+    if (member->kill_at == 0)
+        return;
+    if (member->kill_at <= due->now)
+        kill(member->pid, SIGKILL);
+    else if (member->kill_at < due->next)
+        due->next = member->kill_at;
+}
+
+int64_t
+reap_kill_due(struct master *master, int64_t now)
+{
+    struct due due = { now, CLOCK_NEVER };
+
+    if (master->killing > 0)
+        crew_each(master->crew, kill_if_due, &due);
+    return due.next;
+}

@@ -1,0 +1,203 @@
+/*
+ * reports.c - what workers say about themselves
+ *
+ * Owns the reading of report.h and the states of the crew that follow from it.
+ * The kernel names the sender; a report that does not fit the sender's state
+ * ends the sender. Never sends anything to a worker.
+ */
+#include "common/bans.h"
+#include "common/board.h"
+#include "common/clock.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/report.h"
+#include "master/crew.h"
+#include "master/generation.h"
+#include "master/listen.h"
+#include "master/master.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define REPORTS_AT_ONCE 512   /* then others get their turn */
+#define FULL_SETTLE_MS  100   /* a worker may become free meanwhile */
+#define FULL_SAY_MS     10000 /* pool_full at most once in */
+
+static bool
+current(const struct master *master, const struct crew_member *member)
+{
+    return member->generation == master->gen->number;
+}
+
+void
+reports_watch(struct master *master, struct pool *pool)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT };
+    size_t i;
+
+    if (pool->full_armed)
+        return;
+    pool->full_armed = true;
+    event.data.u64 = LOOP_LISTENER(pool - master->pool);
+    for (i = 0; i < pool->listen_count; i++)
+        if (epoll_ctl(master->epoll_fd, EPOLL_CTL_MOD, pool->listen_fd[i],
+                      &event) != 0)
+            epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD, pool->listen_fd[i],
+                      &event);
+}
+
+static void
+taken(struct master *master, struct pool *pool, struct crew_member *member,
+      const struct report *report)
+{
+    member->state = CREW_BUSY;
+    member->family = report->family;
+    member->port = report->port;
+    memcpy(member->source, report->addr, sizeof(member->source));
+    pool->taken++;
+    if (!current(master, member))
+        return;
+    if (--pool->idle == 0)
+        reports_watch(master, pool);
+}
+
+static void
+idle(struct master *master, struct pool *pool, struct crew_member *member)
+{
+    member->state = CREW_IDLE;
+    member->served = true;
+    member->family = 0;
+    memset(member->source, 0, sizeof(member->source));
+    if (current(master, member))
+        pool->idle++;
+}
+
+/* apply - one report; false: it does not fit */
+static bool
+apply(struct master *master, struct pool *pool, struct crew_member *member,
+      const struct report *report)
+{
+    switch (report->kind) {
+    case REPORT_IDLE:
+        if (member->state != CREW_STARTING)
+            return false;
+        idle(master, pool, member);
+        return true;
+    case REPORT_TAKEN:
+        if (member->state != CREW_IDLE)
+            return false;
+        taken(master, pool, member, report);
+        return true;
+    case REPORT_VERIFIED:
+        if (member->state != CREW_BUSY)
+            return false;
+        member->state = CREW_VERIFIED;
+        return true;
+    case REPORT_ENDED:
+        if (member->state != CREW_BUSY && member->state != CREW_VERIFIED)
+            return false;
+        idle(master, pool, member);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* misfit - a worker that says what no worker of ours would say */
+static void
+misfit(const struct pool *pool, const struct crew_member *member)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "worker", member->pid);
+    log_text(&line, "reason", "a report that does not fit");
+    log_send(&line);
+    kill(member->pid, SIGKILL);
+}
+
+void
+reports_read(struct master *master, struct pool *pool)
+{
+    struct crew_member *member;
+    struct report report;
+    struct why why;
+    size_t len;
+    pid_t sender;
+    int i;
+
+    for (i = 0; i < REPORTS_AT_ONCE; i++) {
+        len = sizeof(report);
+        if (fdio_recv(pool->report[0], &report, &len, NULL, &sender,
+                      MSG_DONTWAIT, &why) != ERR_OK)
+            return;
+        member = crew_find(master->crew, sender);
+        if (member == NULL || &master->pool[member->pool] != pool)
+            continue; /* reaped meanwhile */
+        if (len != sizeof(report) || !apply(master, pool, member, &report))
+            misfit(pool, member);
+    }
+}
+
+void
+reports_listener(struct pool *pool, int64_t now)
+{
+    pool->full_armed = false;
+    if (pool->idle <= 0 && pool->full_due == 0)
+        pool->full_due = now + FULL_SETTLE_MS;
+}
+
+/* say_full - somebody waits and nobody is free */
+static void
+say_full(struct pool *pool, unsigned waiting, int64_t now)
+{
+    struct log_line line;
+
+    pool->full_said = now;
+    log_begin(&line, LOG_L_WARN, "pool_full");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "workers", pool->alive);
+    log_int(&line, "waiting", waiting);
+    log_text(&line, "hint", reason_hint(REASON_POOL_FULL));
+    log_send(&line);
+}
+
+static void
+full_due(struct master *master, struct pool *pool, int64_t now)
+{
+    unsigned waiting = 0;
+    size_t i;
+
+    pool->full_due = 0;
+    if (pool->idle > 0)
+        return; /* taken() watches when the last one is taken */
+    for (i = 0; i < pool->listen_count; i++)
+        waiting += listen_waiting(pool->listen_fd[i]);
+    if (waiting == 0)
+        reports_watch(master, pool);
+    else if (pool->full_said != 0 && now - pool->full_said < FULL_SAY_MS)
+        pool->full_due = pool->full_said + FULL_SAY_MS;
+    else {
+        say_full(pool, waiting, now);
+        pool->full_due = now + FULL_SAY_MS;
+    }
+}
+
+int64_t
+reports_full_due(struct master *master, int64_t now)
+{
+    int64_t next = CLOCK_NEVER;
+    size_t i;
+
+    for (i = 0; i < master->pool_count; i++) {
+        struct pool *pool = &master->pool[i];
+
+        if (pool->full_due != 0 && pool->full_due <= now)
+            full_due(master, pool, now);
+        if (pool->full_due != 0 && pool->full_due < next)
+            next = pool->full_due;
+    }
+    return next;
+}

@@ -1,0 +1,74 @@
+/*
+ * status.c - SIGUSR1: what is going on, into the log
+ *
+ * Owns the wording of the status lines. What comes from a worker's slot is
+ * that worker's own word, and is marked by nothing but this comment: numbers
+ * are only ever added up, text is never taken.
+ */
+#include "common/board.h"
+#include "common/log.h"
+#include "master/crew.h"
+#include "master/generation.h"
+#include "master/master.h"
+
+/* for crew_each: the members of one pool */
+struct sum {
+    const struct master *master;
+    size_t pool;
+    struct pool_total total;
+    long busy;
+};
+
+void
+status_add(const struct master *master, const struct crew_member *member,
+           struct pool_total *total)
+{
+    const struct slot *slot = board_slot(master->board, member->slot);
+
+    total->refused += atomic_load(&slot->refused);
+    total->in += atomic_load(&slot->bytes_in);
+    total->out += atomic_load(&slot->bytes_out);
+}
+
+static void
+add(struct crew_member *member, void *ctx)
+{
+    struct sum *sum = ctx;
+
+    if (member->pool != sum->pool)
+        return;
+    status_add(sum->master, member, &sum->total);
+    sum->busy += member->state >= CREW_BUSY;
+}
+
+static void
+log_pool(const struct master *master, size_t i)
+{
+    const struct pool *pool = &master->pool[i];
+    struct sum sum = { .master = master, .pool = i, .total = pool->past };
+    struct log_line line;
+
+    crew_each(master->crew, add, &sum);
+    log_begin(&line, LOG_L_NOTICE, "status");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "generation", master->gen->number);
+    log_int(&line, "workers", pool->alive);
+    log_int(&line, "idle", pool->idle);
+    log_int(&line, "busy", sum.busy);
+    log_int(&line, "retiring", pool->old);
+    log_int(&line, "connections", (long long)pool->taken);
+    log_int(&line, "refused", (long long)sum.total.refused);
+    log_int(&line, "crashed", (long long)pool->crashed);
+    log_int(&line, "in", (long long)sum.total.in);
+    log_int(&line, "out", (long long)sum.total.out);
+    log_send(&line);
+}
+
+void
+status_log(struct master *master)
+{
+    size_t i;
+
+    for (i = 0; i < master->pool_count; i++)
+        log_pool(master, i);
+}

@@ -1,0 +1,111 @@
+/*
+ * test_limits.c - limits are raised or refused, and a child's are tight
+ */
+#include "master/limits.h"
+#include "test/unit/child.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void
+raise_soft(void *arg)
+{
+    const struct limits_need need = { .descriptors = 200,
+                                      .processes = 20,
+                                      .locked = 4096 };
+    struct rlimit limit = { 64, 1000 };
+    struct why why;
+
+    (void)arg;
+    child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    child_must(limits_raise(&need, &why) == ERR_OK);
+    child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    child_must(limit.rlim_cur == 200 && limit.rlim_max == 1000);
+    child_must(getrlimit(RLIMIT_CORE, &limit) == 0);
+    child_must(limit.rlim_cur == 0 && limit.rlim_max == 0);
+}
+
+static void
+too_little(void *arg)
+{
+    const struct limits_need need = { .descriptors = 2000 };
+    const struct limits_need enough = { .descriptors = 100 };
+    struct rlimit limit = { 64, 1000 };
+    struct why why;
+
+    (void)arg;
+    if (geteuid() == 0)
+        child_ordinary();
+    child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    child_must(limits_raise(&need, &why) == ERR_SYS);
+    child_must(strstr(why.text, "open files: the limit is 1000") != NULL);
+    child_must(strstr(why.text, "LimitNOFILE=2000") != NULL);
+    child_must(limits_raise(&enough, &why) == ERR_OK);
+    child_must(limits_raise(&enough, &why) == ERR_OK); /* twice is once */
+}
+
+static void
+soft_limits_are_raised_hard_ones_told(void **state)
+{
+    (void)state;
+    assert_true(child_run(raise_soft, NULL));
+    assert_true(child_run(too_little, NULL));
+}
+
+static void
+tight(void *arg)
+{
+    struct rlimit limit;
+
+    (void)arg;
+    if (geteuid() == 0)
+        child_ordinary();
+    child_must(limits_child(32, NULL) == ERR_OK);
+    child_must(fork() < 0 && errno == EAGAIN);
+    child_must(dup2(0, 32) < 0 && dup2(0, 31) == 31);
+    child_must(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0);
+    limit = (struct rlimit){ 1, 1 };
+    child_must(setrlimit(RLIMIT_NPROC, &limit) != 0);
+    child_must(limits_child(64, NULL) == ERR_OK); /* never wider again */
+    child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 32);
+    child_must(limits_child(0, NULL) == ERR_OK);
+}
+
+static void
+write_file(void *arg)
+{
+    int fd = memfd_create("x", MFD_CLOEXEC);
+
+    (void)arg;
+    signal(SIGXFSZ, SIG_DFL);
+    child_must(limits_child(0, NULL) == ERR_OK);
+    child_must(write(fd, "x", 1) == 1);
+}
+
+static void
+a_child_has_what_it_needs(void **state)
+{
+    (void)state;
+    assert_true(child_run(tight, NULL));
+    assert_int_equal(child_signal(write_file, NULL), SIGXFSZ);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(soft_limits_are_raised_hard_ones_told),
+        cmocka_unit_test(a_child_has_what_it_needs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* test_stream.c - worker/stream.c: every end says how it ended */
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
+#include "common/clock.h"
+#include "test/unit/ends.h"
+#include "worker/stream.h"
+#include "worker/wait.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const enum ends_kind kinds[] = { ENDS_UNIX, ENDS_TCP, ENDS_TLS12,
+                                        ENDS_TLS13 };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static uint8_t big[STREAM_RECORD * 4], got[STREAM_RECORD * 4];
+
+static void
+bytes_come_through_both_ways(void **state)
+{
+    struct ends ends;
+    char buf[64];
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
+        assert_int_equal(ends.here.read_events, POLLIN);
+        ends_write(&ends.there, "question", 8);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 8);
+        assert_memory_equal(buf, "question", 8);
+        ends_write(&ends.here, "answer", 6);
+        assert_int_equal(ends_read(&ends.there, buf, 3), 3);
+        assert_int_equal(stream_pending(&ends.there), kinds[i] >= ENDS_TLS12);
+        assert_int_equal(ends_read(&ends.there, buf, sizeof(buf)), 3);
+        assert_memory_equal(buf, "wer", 3);
+        ends_close(&ends);
+    }
+}
+
+/* half_close - one finishes, the other goes on, then finishes too */
+static void
+half_close(struct stream *first, struct stream *second)
+{
+    char buf[64];
+
+    ends_write(first, "bye", 3);
+    ends_shut(first);
+    assert_int_equal(stream_write(first, "more", 4), -ERR_IO);
+    assert_int_equal(stream_shut(first), 0); /* twice does no harm */
+    assert_int_equal(ends_read(second, buf, sizeof(buf)), 3);
+    assert_int_equal(ends_read(second, buf, sizeof(buf)), 0);
+    assert_int_equal(stream_read(second, buf, sizeof(buf)),
+                     0); /* it stays so */
+    for (int i = 0; i < 3; i++) {
+        ends_write(second, "still here", 10);
+        assert_int_equal(ends_read(first, buf, sizeof(buf)), 10);
+    }
+    ends_shut(second);
+    assert_int_equal(ends_read(first, buf, sizeof(buf)), 0);
+}
+
+static void
+each_end_may_finish_first_and_still_reads(void **state)
+{
+    struct ends ends;
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        half_close(&ends.here, &ends.there);
+        ends_close(&ends);
+        ends_open(&ends, kinds[i]);
+        half_close(&ends.there, &ends.here);
+        ends_close(&ends);
+    }
+}
+
+static void
+a_fin_without_close_notify_is_a_truncation(void **state)
+{
+    struct ends ends;
+    char buf[64];
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "cut", 3);
+        assert_int_equal(shutdown(ends.there.fd, SHUT_WR), 0);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 3);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)),
+                         -ERR_TRUNCATED);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)),
+                         -ERR_TRUNCATED);
+        assert_false(ends.here.read_eof);
+        ends_close(&ends);
+    }
+}
+
+static void
+a_reset_is_told_after_the_bytes_before_it(void **state)
+{
+    struct ends ends;
+    char buf[64];
+
+    (void)state;
+    for (size_t i = 1; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "last", 4);
+        stream_abort(&ends.there);
+        close(ends.there.fd);
+        ends.there.fd = -1;
+        (void)ends_wait(ends.here.fd, POLLHUP);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 4);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), -ERR_RESET);
+        assert_int_equal(ends.here.error, ECONNRESET);
+        assert_int_equal(stream_write(&ends.here, "x", 1), -ERR_RESET);
+        ends_close(&ends);
+    }
+}
+
+static void
+a_reset_that_a_write_met_first_is_no_clean_end_for_the_reader(void **state)
+{
+    struct ends ends;
+    char buf[64];
+
+    (void)state;
+    for (size_t i = 1; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "last", 4);
+        stream_abort(&ends.there);
+        close(ends.there.fd);
+        ends.there.fd = -1;
+        (void)ends_wait(ends.here.fd, POLLHUP);
+        assert_int_equal(stream_write(&ends.here, "x", 1), -ERR_RESET);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 4);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), -ERR_RESET);
+        ends_close(&ends);
+    }
+}
+
+/* fill_up - write until the socket is full; how much was taken. The last write
+ * said again: it is to be repeated with big. */
+static size_t
+fill_up(struct stream *stream)
+{
+    size_t total = 0;
+    ssize_t n;
+
+    for (;;) {
+        ends_fill(big, STREAM_RECORD, total);
+        if ((n = stream_write(stream, big, STREAM_RECORD)) < 0)
+            break;
+        total += (size_t)n;
+    }
+    assert_int_equal(n, -ERR_AGAIN);
+    assert_int_equal(stream->write_events, POLLOUT);
+    return total;
+}
+
+/* empty - read and compare from `at` on until there is no more; the new place */
+static uint64_t
+empty(struct stream *stream, uint64_t at)
+{
+    ssize_t n;
+
+    while ((n = stream_read(stream, got, 1777)) > 0) {
+        assert_true(ends_same(got, (size_t)n, at));
+        at += (uint64_t)n;
+    }
+    assert_int_equal(n, -ERR_AGAIN);
+    return at;
+}
+
+static void
+a_full_socket_holds_writes_back_and_loses_nothing(void **state)
+{
+    struct ends ends;
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t total;
+        uint64_t at = 0;
+        ssize_t n;
+
+        ends_open(&ends, kinds[i]);
+        total = fill_up(&ends.here);
+        for (int round = 0; round < 40; round++) {
+            at = empty(&ends.there, at);
+            n = stream_write(&ends.here, big, STREAM_RECORD);
+            if (n > 0)
+                ends_fill(big, STREAM_RECORD, total += (size_t)n);
+        }
+        assert_true(total > STREAM_RECORD * 8);
+        while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+            at = empty(&ends.there, at);
+        total += (size_t)n;
+        ends_shut(&ends.here);
+        while ((n = ends_read(&ends.there, got, sizeof(got))) > 0) {
+            assert_true(ends_same(got, (size_t)n, at));
+            at += (uint64_t)n;
+        }
+        assert_int_equal(n, 0);
+        assert_int_equal(at, total);
+        ends_close(&ends);
+    }
+}
+
+/* wolfSSL 5.9.2 alone sends the held record twice here */
+static void
+a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes(void **state)
+{
+    struct ends ends;
+    uint64_t at = 0;
+    size_t total;
+    ssize_t n;
+
+    (void)state;
+    ends_open(&ends, ENDS_TLS13);
+    total = fill_up(&ends.here);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(wolfSSL_update_keys(ends.there.ssl), WOLFSSL_SUCCESS);
+        ends_write(&ends.there, "k", 1);
+        at = empty(&ends.there,
+                   at); /* room for the answer: it flushes the record */
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 1);
+        while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+            at = empty(&ends.there, at);
+        assert_true(n > 0);
+        total += (size_t)n;
+        do {
+            ends_fill(big, STREAM_RECORD, total);
+            if ((n = stream_write(&ends.here, big, STREAM_RECORD)) > 0)
+                total += (size_t)n;
+        } while (n > 0);
+        assert_int_equal(n, -ERR_AGAIN);
+    }
+    while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+        at = empty(&ends.there, at);
+    total += (size_t)n;
+    ends_shut(&ends.here);
+    while ((n = ends_read(&ends.there, got, sizeof(got))) > 0) {
+        assert_true(ends_same(got, (size_t)n, at));
+        at += (uint64_t)n;
+    }
+    assert_int_equal(n, 0);
+    assert_int_equal(at, total);
+    ends_close(&ends);
+}
+
+static void
+reading_waits_while_there_is_no_room_for_answers(void **state)
+{
+    struct ends ends, full;
+    char buf[16];
+    int fd;
+
+    (void)state;
+    ends_open(&full, ENDS_UNIX);
+    (void)fill_up(&full.here);
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "k", 1);
+        (void)ends_wait(ends.here.fd, POLLIN);
+        fd = ends.here.fd;
+        ends.here.fd = full.here.fd; /* takes nothing */
+        memset(ends.here.spill, 0, STREAM_SPILL);
+        ends.here.spill_len = STREAM_SPILL - 100; /* as after many answers */
+        assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
+        assert_int_equal(ends.here.read_events, POLLOUT);
+        ends.here.fd = fd;
+        ends.here.spill_len = 0;
+        assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 1);
+        ends_close(&ends);
+    }
+    ends_close(&full);
+}
+
+static void
+tell_drain(struct ends *ends, size_t limit, enum err want)
+{
+    assert_int_equal(stream_drain(&ends->here, limit, clock_deadline(50)),
+                     want);
+    ends_close(ends);
+}
+
+static void
+drain_waits_for_the_peer_within_limits(void **state)
+{
+    struct ends ends;
+
+    (void)state;
+    for (size_t i = 1; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]); /* the peer finishes */
+        ends_write(&ends.there, big, 40000);
+        ends_shut(&ends.there);
+        tell_drain(&ends, 100000, ERR_OK);
+        ends_open(&ends, kinds[i]); /* without close_notify: good enough here */
+        assert_int_equal(shutdown(ends.there.fd, SHUT_WR), 0);
+        tell_drain(&ends, 100000, ERR_OK);
+        ends_open(&ends, kinds[i]);
+        tell_drain(&ends, 100000, ERR_TIMEOUT);
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, big, 40000);
+        tell_drain(&ends, 20000, ERR_IO);
+        ends_open(&ends, kinds[i]);
+        stream_abort(&ends.there);
+        close(ends.there.fd);
+        ends.there.fd = -1;
+        (void)ends_wait(ends.here.fd, POLLHUP);
+        tell_drain(&ends, 20000, ERR_RESET);
+    }
+}
+
+static void
+what_is_no_tls_is_a_tls_error_and_can_be_drained(void **state)
+{
+    struct ends ends;
+    char buf[16];
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        assert_int_equal(send(ends.there.fd, "GET / HTTP/1.0\r\n\r\n", 18, 0),
+                         18);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), -ERR_TLS);
+        assert_true(ends.here.tls_error < 0);
+        assert_int_equal(shutdown(ends.there.fd, SHUT_WR), 0);
+        tell_drain(&ends, 1000, ERR_OK);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_come_through_both_ways),
+        cmocka_unit_test(each_end_may_finish_first_and_still_reads),
+        cmocka_unit_test(a_fin_without_close_notify_is_a_truncation),
+        cmocka_unit_test(a_reset_is_told_after_the_bytes_before_it),
+        cmocka_unit_test(
+            a_reset_that_a_write_met_first_is_no_clean_end_for_the_reader),
+        cmocka_unit_test(a_full_socket_holds_writes_back_and_loses_nothing),
+        cmocka_unit_test(
+            a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes),
+        cmocka_unit_test(reading_waits_while_there_is_no_room_for_answers),
+        cmocka_unit_test(drain_waits_for_the_peer_within_limits),
+        cmocka_unit_test(what_is_no_tls_is_a_tls_error_and_can_be_drained),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
