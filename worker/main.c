@@ -1,0 +1,110 @@
+/*
+ * main.c - the life of a worker
+ *
+ * Owns the worker's start (a new stack canary, signals, the RNG of this
+ * process) and its end. Comes here jailed and without capabilities; opens
+ * nothing. A worker that cannot start says why and ends.
+ */
+#include "common/board.h"
+#include "common/log.h"
+#include "common/proctitle.h"
+#include "common/report.h"
+#include "worker/accept.h"
+#include "worker/canary.h"
+#include "worker/confine.h"
+#include "worker/serve.h"
+#include "worker/wait.h"
+#include "worker/worker.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* fail - this worker cannot serve; the master counts it as a strike */
+static _Noreturn void
+fail(const struct worker_brief *brief, enum err err, const struct why *why)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_ERROR, "worker_failed");
+    log_text(&line, "service", brief->service->name);
+    log_text(&line, "reason", why->text);
+    log_send(&line);
+    _exit(err_exit(err));
+}
+
+static void
+prepare(const struct worker_brief *brief, struct serve *serve,
+        struct accept *accept)
+{
+    const struct conf_service *service = brief->service;
+    struct why why;
+    enum err err;
+
+    memset(serve, 0, sizeof(*serve));
+    serve->brief = brief;
+    serve->sign.keeper_fd = brief->keeper_fd;
+    serve->sign.side = KEYWIRE_CLIENT_SIDE;
+    serve->rules.ctx = brief->client_ctx;
+    serve->rules.sign = &serve->sign;
+    serve->rules.require = service->verify == CONF_VERIFY_REQUIRE;
+    serve->rules.verify = service->verify != CONF_VERIFY_NONE;
+    serve->rules.verify_depth = (int)service->verify_depth;
+    if ((err = wait_init(&why)) != ERR_OK ||
+        (err = session_init(&serve->rules, &why)) != ERR_OK ||
+        (err = accept_init(brief, accept, &why)) != ERR_OK ||
+        (err = confine_self(&why)) != ERR_OK)
+        fail(brief, err, &why);
+}
+
+/* say_idle - the first report: the master counts on us from now on */
+static void
+say_idle(const struct worker_brief *brief)
+{
+    const struct report record = { .kind = REPORT_IDLE };
+
+    atomic_store(&brief->slot->state, SLOT_IDLE);
+    proctitle_set("worker %s idle", brief->service->name);
+    (void)send(brief->report_fd, &record, sizeof(record), MSG_NOSIGNAL);
+}
+
+/* used_up - has this worker served its share, or lost who signs for it? */
+static bool
+used_up(const struct serve *serve, long served)
+{
+    long max_use = serve->brief->service->max_use;
+
+    return wait_stopped() || serve->sign.gone ||
+           (max_use != 0 && served >= max_use);
+}
+
+static void
+work(const struct worker_brief *brief)
+{
+    struct sockaddr_storage sa;
+    struct accept accept;
+    struct serve serve;
+    struct why why;
+    socklen_t len;
+    enum err err;
+    long served = 0;
+    int fd;
+
+    prepare(brief, &serve, &accept);
+    say_idle(brief);
+    do {
+        err = accept_next(&accept, &fd, &sa, &len, &why);
+        if (err == ERR_SYS)
+            fail(brief, err, &why);
+        if (err == ERR_OK)
+            serve_connection(&serve, fd, &sa, len);
+    } while (err == ERR_OK && !used_up(&serve, ++served));
+}
+
+_Noreturn void
+worker_main(const struct worker_brief *brief)
+{
+    canary_redraw();
+    work(brief);
+    _exit(EXIT_OK);
+}

@@ -1,0 +1,27 @@
+/* serve.h - one connection, from accept to close */
+#ifndef WORKER_SERVE_H
+#define WORKER_SERVE_H
+#include "worker/session.h"
+#include "worker/sign.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct worker_brief;
+
+struct serve { /* what lives as long as the worker */
+    const struct worker_brief *brief;
+    struct sign sign;
+    struct session_rules rules;
+    struct session session; /* wiped between connections */
+};
+
+/*
+ * serve_connection - the whole life of a client: source, handshake, verdict,
+ * upstream, relay, goodbye, one log line, two reports. Closes fd.
+ * No byte reaches an upstream, and no upstream is asked for, before the client
+ * is verified.
+ */
+void serve_connection(struct serve *serve, int fd,
+                      const struct sockaddr_storage *sa, socklen_t len);
+#endif

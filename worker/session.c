@@ -1,0 +1,365 @@
+/*
+ * session.c - the handshake with a client, from accept(2) to payload
+ *
+ * Owns the life of the library's session object, the deadline, and the word for
+ * whatever ended a handshake. Must never keep what one client's chain taught
+ * the context for the next one: intermediates are unloaded before and after each
+ * handshake. A handshake counts only when the verdict (verify.c) was asked for.
+ */
+#include <wolfssl/options.h>
+
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/suite.h"
+#include "common/text.h"
+#include "worker/session.h"
+#include "worker/session_io.h"
+#include "worker/sign.h"
+#include "worker/verify.h"
+#include "worker/wait.h"
+
+#include <string.h>
+
+/* after_leaf_reason - the certificate was good: what failed is the proof that
+ * the client holds its key, or the end of the handshake */
+static enum reason
+after_leaf_reason(int code)
+{
+    switch (code) {
+    case SIG_VERIFY_E:
+    case VERIFY_SIGN_ERROR:
+    case VERIFY_CERT_ERROR:
+    case NO_PEER_VERIFY:
+    case RSA_PAD_E:
+    case RSA_BUFFER_E:
+    case BAD_PADDING_E:
+    case ASN_PARSE_E:
+    case ASN_ECC_KEY_E:
+    case ECC_BAD_ARG_E:
+    case MP_VAL:
+    case BAD_FUNC_ARG:
+    case INVALID_PARAMETER:
+        return REASON_BAD_SIGNATURE;
+    default:
+        return REASON_HANDSHAKE_FAILED;
+    }
+}
+
+/* code_reason - the library's code for all that the callback did not see */
+static enum reason
+code_reason(int code)
+{
+    switch (code) {
+    case NO_PEER_CERT:
+        return REASON_NO_CERTIFICATE;
+    case VERSION_ERROR:
+        return REASON_VERSION;
+    case MATCH_SUITE_ERROR:
+    case UNSUPPORTED_SUITE:
+        return REASON_NO_COMMON_CIPHER;
+    case UNKNOWN_RECORD_TYPE:
+        return REASON_NOT_TLS;
+    case MAX_CHAIN_ERROR:
+    case NOT_CA_ERROR:
+    case ASN_PARSE_E: /* the library asks nobody about these */
+    case ASN_VERSION_E:
+    case ASN_GETINT_E:
+    case ASN_RSA_KEY_E:
+    case ASN_OBJECT_ID_E:
+    case ASN_EXPECT_0_E:
+    case ASN_BITSTR_E:
+    case ASN_UNKNOWN_OID_E:
+        return verify_code(code);
+    default:
+        return REASON_HANDSHAKE_FAILED;
+    }
+}
+
+static enum reason
+failure_reason(const struct verify *verify, int code, int alert_level)
+{
+    const struct session *session = verify->session;
+
+    if (verify->reason != REASON_NONE)
+        return verify->reason;
+    if (verify->rules->sign != NULL && verify->rules->sign->gone)
+        return REASON_KEEPER_GONE;
+    if (session->io.not_tls)
+        return REASON_NOT_TLS;
+    if (alert_level == 2 && session->alert_received > 0)
+        return REASON_CLIENT_ALERT;
+    if (session->io.eof || session->io.reset || session->io.error != 0)
+        return REASON_CLIENT_GONE;
+    if (verify->accepted)
+        return after_leaf_reason(code);
+    return code_reason(code);
+}
+
+static enum err
+failure_err(const struct session *session, enum reason reason)
+{
+    if (reason == REASON_KEEPER_GONE)
+        return ERR_PEER;
+    if (reason == REASON_CLIENT_GONE)
+        return session->io.eof ? ERR_EOF : ERR_RESET;
+    return ERR_TLS;
+}
+
+/* library_words - the code as text, without a private buffer of the library */
+static enum err
+library_words(struct why *why, enum err err, int code)
+{
+    char text[WOLFSSL_MAX_ERROR_SZ];
+
+    if (code == VERIFY_CERT_ERROR)
+        return why_set(why, err, "refused by our own rules, not the library's");
+    wolfSSL_ERR_error_string_n((unsigned long)code, text, sizeof(text));
+    return why_set(why, err, "%s (%d)", text, code);
+}
+
+/* fail - say why, in words and by exactly one alert */
+static enum err
+fail(struct verify *verify, int code, enum reason *reason, struct why *why)
+{
+    struct session *session = verify->session;
+    WOLFSSL_ALERT_HISTORY history;
+
+    memset(&history, 0xff, sizeof(history));
+    (void)wolfSSL_get_alert_history(session->ssl, &history);
+    session->alert_received = history.last_rx.code;
+    if (session->alert_sent < 0 && history.last_tx.code > 0)
+        session->alert_sent = history.last_tx.code;
+    *reason = failure_reason(verify, code, history.last_rx.level);
+    if (session->tls_error == 0)
+        session->tls_error = code;
+    if (session->alert_sent < 0 && *reason != REASON_CLIENT_ALERT)
+        verify_tell(session, *reason);
+    return library_words(why, failure_err(session, *reason),
+                         session->tls_error);
+}
+
+/* shake - try first, wait only when the library wants more; one deadline for
+ * all of it. ERR_TLS: *code is the library's. */
+static enum err
+shake(struct session *session, int64_t deadline, int *code)
+{
+    struct pollfd item = { .fd = session->io.fd };
+    enum err err;
+    int ret;
+
+    while ((ret = wolfSSL_accept(session->ssl)) != WOLFSSL_SUCCESS) {
+        *code = wolfSSL_get_error(session->ssl, ret);
+        if (*code == WOLFSSL_ERROR_WANT_READ)
+            item.events = POLLIN;
+        else if (*code == WOLFSSL_ERROR_WANT_WRITE)
+            item.events = POLLOUT;
+        else
+            return ERR_TLS;
+        if (clock_left(deadline) == 0)
+            return ERR_TIMEOUT;
+        if ((err = wait_for(&item, 1, deadline)) != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+/* group_of - the library's name for a curve, as ours */
+static const char *
+group_of(const char *name)
+{
+    static const char *const known[][2] = {
+        { "X25519MLKEM768", "X25519MLKEM768" },
+        { "X25519", "X25519" },
+        { "SECP256R1", "P-256" },
+        { "SECP384R1", "P-384" },
+        { "SECP521R1", "P-521" },
+    };
+    size_t i;
+
+    for (i = 0; name != NULL && i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(name, known[i][0]) == 0)
+            return known[i][1];
+    return "other";
+}
+
+static void
+read_sni(struct session *session)
+{
+    void *name = NULL;
+    word16 len =
+        wolfSSL_SNI_GetRequest(session->ssl, WOLFSSL_SNI_HOST_NAME, &name);
+
+    if (name != NULL && len > 0)
+        (void)text_escape(name, len, session->sni, sizeof(session->sni));
+}
+
+/* describe - version, suite, group, name asked for: for the log */
+static void
+describe(struct session *session)
+{
+    const struct suite *suite;
+
+    suite =
+        suite_by_id((uint16_t)wolfSSL_get_current_cipher_suite(session->ssl));
+    session->cipher = suite != NULL ? suite->iana : "other";
+    session->version =
+        wolfSSL_version(session->ssl) == TLS1_3_VERSION ? "1.3" : "1.2";
+    session->group = group_of(wolfSSL_get_curve_name(session->ssl));
+    session->resumed = wolfSSL_session_reused(session->ssl) == 1;
+}
+
+/* forget_chain - what a client's chain taught the context must not help the
+ * next client */
+static enum err
+forget_chain(struct WOLFSSL_CTX *ctx, struct why *why)
+{
+    WOLFSSL_CERT_MANAGER *manager = wolfSSL_CTX_GetCertManager(ctx);
+
+    if (manager == NULL ||
+        wolfSSL_CertManagerUnloadIntermediateCerts(manager) != WOLFSSL_SUCCESS)
+        return why_set(why, ERR_TLS,
+                       "intermediate certificates could not be unloaded");
+    return ERR_OK;
+}
+
+/* begin - a fresh library object on this descriptor */
+static enum err
+begin(const struct session_rules *rules, int fd, struct session *out,
+      struct verify *verify, struct why *why)
+{
+    out->alert_sent = out->alert_received = -1;
+    out->io.fd = fd;
+    if ((out->ssl = wolfSSL_new(rules->ctx)) == NULL)
+        return why_set(why, ERR_TLS, "no TLS session object");
+    session_io_attach(out->ssl, &out->io);
+    verify_attach(out->ssl, verify);
+    if (rules->sign != NULL)
+        sign_attach(out->ssl, rules->sign);
+    return ERR_OK;
+}
+
+/* finish - the handshake is over: believe it only if the callback said yes */
+static enum err
+finish(struct verify *verify, enum reason *reason, struct why *why)
+{
+    struct session *session = verify->session;
+    const struct session_rules *rules = verify->rules;
+
+    if ((rules->require && !verify->accepted) ||
+        (session->id.present && !verify->accepted) ||
+        verify->reason != REASON_NONE) {
+        *reason =
+            verify->reason != REASON_NONE ? verify->reason : REASON_INTERNAL;
+        verify_tell(session, *reason);
+        return why_set(why, ERR_TLS, "handshake done without a verdict");
+    }
+    describe(session);
+    session->io.established = true;
+    session->verified = true;
+    *reason = REASON_NONE;
+    return ERR_OK;
+}
+
+static enum err
+run(struct verify *verify, int64_t deadline, enum reason *reason,
+    struct why *why)
+{
+    int code = 0;
+    enum err err = shake(verify->session, deadline, &code);
+
+    read_sni(verify->session);
+    switch (err) { /* NOLINT: the rest is one case */
+    case ERR_OK:
+        return finish(verify, reason, why);
+    case ERR_TLS:
+        return fail(verify, code, reason, why);
+    case ERR_TIMEOUT:
+        *reason = REASON_HANDSHAKE_TIMEOUT;
+        return why_set(why, err, "the handshake took too long");
+    case ERR_STOP:
+        *reason = REASON_STOPPED;
+        return why_set(why, err, "told to stop during the handshake");
+    case ERR_AGAIN:
+    case ERR_EOF:
+    case ERR_IO:
+    case ERR_RESET:
+    case ERR_TRUNCATED:
+    case ERR_RANGE:
+    case ERR_FORMAT:
+    case ERR_CONF:
+    case ERR_FILE:
+    case ERR_PRIV:
+    case ERR_SYS:
+    case ERR_NOMEM:
+    case ERR_PEER:
+        break;
+    }
+    *reason = REASON_INTERNAL;
+    return why_set(why, ERR_TLS, "waiting failed");
+}
+
+enum err
+session_accept(const struct session_rules *rules, int fd, int64_t deadline,
+               struct session *out, enum reason *reason, struct why *why)
+{
+    struct verify verify = { .rules = rules, .session = out };
+    enum err err, forgotten;
+
+    *reason = REASON_INTERNAL;
+    if ((err = forget_chain(rules->ctx, why)) != ERR_OK ||
+        (err = begin(rules, fd, out, &verify, why)) != ERR_OK)
+        return err;
+    err = run(&verify, deadline, reason, why);
+    verify_attach(out->ssl, NULL);
+    forgotten = forget_chain(rules->ctx, err == ERR_OK ? why : NULL);
+    if (err == ERR_OK && forgotten != ERR_OK) {
+        out->verified = false;
+        *reason = REASON_INTERNAL;
+        verify_tell(out, *reason);
+        return forgotten;
+    }
+    return err;
+}
+
+void
+session_alert(struct session *session, enum reason reason)
+{
+    if (session->ssl != NULL)
+        verify_tell(session, reason);
+}
+
+void
+session_end(struct session *session)
+{
+    uint8_t *leaf = session->leaf;
+    size_t leaf_room = session->leaf_room;
+
+    if (session->ssl != NULL)
+        wolfSSL_free(session->ssl);
+    mem_wipe(leaf, leaf_room);
+    mem_wipe(session, sizeof(*session));
+    session->leaf = leaf;
+    session->leaf_room = leaf_room;
+    session->alert_sent = session->alert_received = -1;
+}
+
+enum err
+session_init(const struct session_rules *rules, struct why *why)
+{
+    if (wolfSSL_CTX_new_rng(rules->ctx) != WOLFSSL_SUCCESS)
+        return why_set(why, ERR_TLS, "no random numbers");
+    if (rules->verify)
+        verify_install(rules->ctx, rules->require);
+    else
+        wolfSSL_CTX_set_verify(rules->ctx, WOLFSSL_VERIFY_NONE, NULL);
+    session_io_install(rules->ctx);
+    if (rules->sign != NULL) {
+        sign_install(rules->ctx);
+        sign_ready(rules->sign);
+    }
+    return ERR_OK;
+}

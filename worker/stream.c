@@ -1,0 +1,465 @@
+/*
+ * stream.c - one interface over a plain descriptor and a TLS session
+ *
+ * Owns every recv, send and shutdown of payload, the I/O callbacks of
+ * established TLS sessions, and the words for how an end ended.
+ * Must never wait (but in stream_drain), close, log, or turn a truncation or a
+ * reset into a clean end.
+ *
+ * Why callbacks of our own: wolfSSL 5.9.2 mixes up records that the socket did
+ * not take. It keeps the record and wants the same wolfSSL_write again; but a
+ * KeyUpdate that is read meanwhile flushes that record together with its own
+ * answer, and then the retry sends the payload a second time. So the callback
+ * always takes everything and keeps here (the spill) what the socket refused:
+ * wolfSSL never sees a would-block, and stream_write settles the account.
+ */
+#include <wolfssl/options.h>
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+
+#include "common/clock.h"
+#include "worker/stream.h"
+#include "worker/wait.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* One stream_read takes at most this much from the socket before it gives the
+ * caller a chance to look at clocks and signals: a peer may send records
+ * without payload for ever. */
+#define READ_BUDGET (128 * 1024)
+/* Reading may produce answers (KeyUpdate, alerts): it waits for this room. */
+#define REPLY_ROOM 1024
+
+enum { DRAIN_CHUNK = 16384 };
+
+/* io_again - is errno "nothing now"? */
+static bool
+io_again(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+/* io_reset - is errno the peer's reset? EPIPE is one too: it comes when the
+ * reset itself was already reported to somebody, as we refuse writes after our
+ * own FIN. */
+static bool
+io_reset(int number)
+{
+    return number == ECONNRESET || number == EPIPE;
+}
+
+/* io_recv, io_send - the two system calls, EINTR retried, resets remembered */
+static ssize_t
+io_recv(struct stream *stream, void *buf, size_t size)
+{
+    ssize_t n;
+
+    do {
+        n = recv(stream->fd, buf, size, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && io_reset(errno))
+        stream->reset = true;
+    return n;
+}
+
+static ssize_t
+io_send(struct stream *stream, const void *buf, size_t len)
+{
+    ssize_t n;
+
+    do {
+        n = send(stream->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && io_reset(errno))
+        stream->reset = true;
+    return n;
+}
+
+/* fail - the -ERR_* for errno of a failed call */
+static int
+fail(struct stream *stream, int number)
+{
+    stream->error = number;
+    return io_reset(number) ? -ERR_RESET : -ERR_IO;
+}
+
+/* --- the spill: ciphertext on its way out --------------------------------- */
+
+/* Of the process, not of a stream: an end that never backs up costs nothing,
+ * and streams lie on stacks that would be cleared with them. */
+static uint8_t spills[STREAM_ENDS][STREAM_SPILL];
+static const struct stream *owners[STREAM_ENDS];
+
+/* spill_claim - the one that this stream had before (a worker's streams are at
+ * the same place for each connection), else the one claimed longest ago */
+static uint8_t *
+spill_claim(const struct stream *stream)
+{
+    static unsigned next;
+    unsigned i;
+
+    for (i = 0; i < STREAM_ENDS; i++)
+        if (owners[i] == stream)
+            return spills[i];
+    i = next++ % STREAM_ENDS;
+    owners[i] = stream;
+    return spills[i];
+}
+
+static size_t
+spill_room(const struct stream *stream)
+{
+    return STREAM_SPILL - stream->spill_len;
+}
+
+/* spill_add - keep what the socket refused; false: no room */
+static bool
+spill_add(struct stream *stream, const char *data, size_t len)
+{
+    if (spill_room(stream) < len)
+        return false;
+    if (stream->spill_off + stream->spill_len + len > STREAM_SPILL) {
+        memmove(stream->spill, stream->spill + stream->spill_off,
+                stream->spill_len);
+        stream->spill_off = 0;
+    }
+    memcpy(stream->spill + stream->spill_off + stream->spill_len, data, len);
+    stream->spill_len += len;
+    return true;
+}
+
+/* spill_flush - 0 nothing left, -ERR_AGAIN, -ERR_RESET, -ERR_IO */
+static int
+spill_flush(struct stream *stream)
+{
+    while (stream->spill_len > 0) {
+        ssize_t n = io_send(stream, stream->spill + stream->spill_off,
+                            stream->spill_len);
+
+        if (n < 0 && io_again())
+            return -ERR_AGAIN;
+        if (n < 0)
+            return fail(stream, errno);
+        stream->spill_off += (size_t)n;
+        stream->spill_len -= (size_t)n;
+    }
+    stream->spill_off = 0;
+    return 0;
+}
+
+/*
+ * tls_send - wolfSSL's way out. Takes everything: what goes nowhere any more
+ * (after a reset, after our own FIN) is dropped, so that wolfSSL stays able to
+ * read what the peer sent before; stream_write tells of the reset.
+ */
+static int
+tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
+{
+    struct stream *stream = ctx;
+    size_t left = (size_t)len;
+    ssize_t n;
+
+    (void)ssl;
+    if (stream->shut || stream->reset || len <= 0)
+        return len;
+    if (stream->spill_len > 0 && spill_flush(stream) != 0 && stream->reset)
+        return len;
+    if (stream->spill_len == 0) {
+        n = io_send(stream, data, left);
+        if (n < 0 && stream->reset)
+            return len;
+        if (n < 0 && !io_again()) {
+            stream->io_error = errno;
+            return WOLFSSL_CBIO_ERR_GENERAL;
+        }
+        if (n > 0) {
+            data += n;
+            left -= (size_t)n;
+        }
+    }
+    if (left > 0 && !spill_add(stream, data, left)) {
+        stream->io_error = ENOBUFS; /* answers upon answers: an attack */
+        return WOLFSSL_CBIO_ERR_GENERAL;
+    }
+    return len;
+}
+
+/* tls_recv - wolfSSL's way in */
+static int
+tls_recv(WOLFSSL *ssl, char *data, int size, void *ctx)
+{
+    struct stream *stream = ctx;
+    size_t want = (size_t)size;
+    ssize_t n;
+
+    (void)ssl;
+    stream->gated = spill_room(stream) < REPLY_ROOM;
+    if (stream->gated || stream->budget == 0)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    n = io_recv(stream, data, want < stream->budget ? want : stream->budget);
+    if (n > 0) {
+        stream->budget -= (size_t)n;
+        return (int)n;
+    }
+    if (n < 0 && io_again())
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    stream->io_error = n == 0 ? 0 : errno;
+    if (n == 0 && stream->reset)
+        stream->io_error =
+            ECONNRESET; /* the kernel tells of a reset only once */
+    if (stream->io_error == 0)
+        return WOLFSSL_CBIO_ERR_CONN_CLOSE;
+    return io_reset(stream->io_error) ? WOLFSSL_CBIO_ERR_CONN_RST
+                                      : WOLFSSL_CBIO_ERR_GENERAL;
+}
+
+void
+stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl)
+{
+    stream->fd = fd;
+    stream->ssl = ssl;
+    stream->read_events = POLLIN;
+    stream->write_events = POLLOUT;
+    stream->shut = stream->read_eof = false;
+    stream->error = stream->tls_error = 0;
+    stream->reset = stream->closing = stream->gated = false;
+    stream->io_error = 0;
+    stream->budget = stream->taken = 0;
+    stream->spill_off = stream->spill_len = 0;
+    stream->spill = NULL;
+    if (ssl == NULL)
+        return;
+    stream->spill = spill_claim(stream);
+    wolfSSL_SSLSetIORecv(ssl, tls_recv);
+    wolfSSL_SSLSetIOSend(ssl, tls_send);
+    wolfSSL_SetIOReadCtx(ssl, stream);
+    wolfSSL_SetIOWriteCtx(ssl, stream);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+static ssize_t
+plain_read(struct stream *stream, void *buf, size_t size)
+{
+    ssize_t n = io_recv(stream, buf, size);
+
+    if (n > 0)
+        return n;
+    if (n < 0)
+        return io_again() ? -ERR_AGAIN : fail(stream, errno);
+    if (stream->reset)
+        return fail(stream, ECONNRESET);
+    stream->read_eof = true;
+    return 0;
+}
+
+/* tls_fail - the -ERR_* for what wolfSSL says */
+static int
+tls_fail(struct stream *stream, int error)
+{
+    if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE)
+        return -ERR_AGAIN;
+    if (error == SOCKET_PEER_CLOSED_E && stream->io_error == 0)
+        return stream->reset ? fail(stream, ECONNRESET) : -ERR_TRUNCATED;
+    if (stream->io_error != 0)
+        return fail(stream, stream->io_error);
+    stream->tls_error = error;
+    return -ERR_TLS;
+}
+
+static ssize_t
+tls_read(struct stream *stream, void *buf, size_t size)
+{
+    int n, error;
+
+    stream->budget = READ_BUDGET;
+    stream->io_error = 0;
+    (void)spill_flush(stream); /* a failure shows when we read or write */
+    n = wolfSSL_read(stream->ssl, buf,
+                     size > STREAM_RECORD ? STREAM_RECORD : (int)size);
+    if (n > 0)
+        return n;
+    error = wolfSSL_get_error(stream->ssl, n);
+    if (error == WOLFSSL_ERROR_ZERO_RETURN) {
+        stream->read_eof = true;
+        return 0;
+    }
+    stream->read_events = stream->gated ? POLLOUT : POLLIN;
+    return tls_fail(stream, error);
+}
+
+ssize_t
+stream_read(struct stream *stream, void *buf, size_t size)
+{
+    if (stream->read_eof)
+        return 0;
+    return stream->ssl == NULL ? plain_read(stream, buf, size)
+                               : tls_read(stream, buf, size);
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+static ssize_t
+plain_write(struct stream *stream, const void *buf, size_t len)
+{
+    ssize_t n = io_send(stream, buf, len);
+
+    if (n < 0)
+        return io_again() ? -ERR_AGAIN : fail(stream, errno);
+    return n;
+}
+
+/* tls_settle - after a write: is the whole record with the kernel now? */
+static ssize_t
+tls_settle(struct stream *stream)
+{
+    int result = spill_flush(stream);
+    size_t done = stream->taken;
+
+    if (result != 0)
+        return result;
+    stream->taken = 0;
+    return (ssize_t)done;
+}
+
+static ssize_t
+tls_write(struct stream *stream, const void *buf, size_t len)
+{
+    int n;
+
+    if (stream->taken > 0)
+        return tls_settle(stream);
+    if ((n = spill_flush(stream)) != 0)
+        return n;
+    stream->io_error = 0;
+    n = wolfSSL_write(stream->ssl, buf,
+                      len > STREAM_RECORD ? STREAM_RECORD : (int)len);
+    if (stream->reset)
+        return fail(stream, ECONNRESET);
+    if (n <= 0)
+        return tls_fail(stream, wolfSSL_get_error(stream->ssl, n));
+    stream->taken = (size_t)n;
+    return tls_settle(stream);
+}
+
+ssize_t
+stream_write(struct stream *stream, const void *buf, size_t len)
+{
+    if (stream->shut || stream->closing)
+        return fail(stream, ESHUTDOWN);
+    if (stream->reset)
+        return fail(stream, ECONNRESET);
+    if (len == 0)
+        return 0;
+    return stream->ssl == NULL ? plain_write(stream, buf, len)
+                               : tls_write(stream, buf, len);
+}
+
+/* --- ending --------------------------------------------------------------- */
+
+/* tls_notify - close_notify, once, and all the way to the kernel */
+static int
+tls_notify(struct stream *stream)
+{
+    int result = spill_flush(stream);
+
+    if (result != 0 || stream->closing)
+        return result;
+    stream->io_error = 0;
+    result = wolfSSL_shutdown(stream->ssl);
+    /* 2 is sent, 1 is sent and the peer's was here before */
+    if (result != WOLFSSL_SHUTDOWN_NOT_DONE && result != WOLFSSL_SUCCESS)
+        return tls_fail(stream, wolfSSL_get_error(stream->ssl, result));
+    stream->closing = true;
+    if (stream->reset)
+        return fail(stream, ECONNRESET);
+    return spill_flush(stream);
+}
+
+int
+stream_shut(struct stream *stream)
+{
+    int result = 0;
+
+    if (stream->shut)
+        return 0;
+    if (stream->ssl != NULL && (result = tls_notify(stream)) == -ERR_AGAIN)
+        return result;
+    stream->shut = true;
+    if (shutdown(stream->fd, SHUT_WR) != 0 && result == 0)
+        result = fail(stream, errno == ENOTCONN ? ECONNRESET : errno);
+    return result;
+}
+
+bool
+stream_pending(const struct stream *stream)
+{
+    return stream->ssl != NULL && wolfSSL_pending(stream->ssl) > 0;
+}
+
+void
+stream_abort(struct stream *stream)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    /* Fails on nothing that could be helped; on a unix socket it has no effect:
+     * those have no reset to pass on. */
+    (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+/* drain_step - > 0 thrown away, 0 the end, negatives as stream_read's. A TLS
+ * session that is past reading is drained below it: only the bytes matter. */
+static ssize_t
+drain_step(struct stream *stream, bool *raw)
+{
+    static uint8_t waste[DRAIN_CHUNK];
+    ssize_t n;
+
+    if (!*raw) {
+        n = stream_read(stream, waste, sizeof(waste));
+        if (n != -ERR_TLS)
+            return n == -ERR_TRUNCATED ? 0 : n;
+        *raw = true;
+    }
+    stream->read_events = POLLIN;
+    return plain_read(stream, waste, sizeof(waste));
+}
+
+/* drain_look - without waiting: is it time to stop? */
+static enum err
+drain_look(struct pollfd *item, long long deadline)
+{
+    if (wait_for(item, 1, 0) == ERR_STOP)
+        return ERR_STOP;
+    return clock_left(deadline) == 0 ? ERR_TIMEOUT : ERR_OK;
+}
+
+enum err
+stream_drain(struct stream *stream, size_t limit, long long deadline)
+{
+    bool raw = stream->ssl == NULL;
+    struct pollfd item = { .fd = stream->fd };
+    size_t total = 0;
+    unsigned turn = 0;
+
+    for (;;) {
+        ssize_t n = drain_step(stream, &raw);
+        enum err err = ERR_OK;
+
+        if (n == 0)
+            return ERR_OK;
+        if (n < 0 && n != -ERR_AGAIN)
+            return (enum err) - n;
+        if (n > 0 && (total += (size_t)n) >= limit)
+            return ERR_IO;
+        item.events = stream->read_events;
+        if (n == -ERR_AGAIN)
+            err = wait_for(&item, 1, deadline);
+        else if (++turn % 16 ==
+                 0) /* a busy peer must not keep us from clock and signal */
+            err = drain_look(&item, deadline);
+        if (err != ERR_OK)
+            return err;
+    }
+}

@@ -1,0 +1,257 @@
+/*
+ * upstream.c - get a connected descriptor from the connector
+ *
+ * Owns the worker's end of the connector pair: requests, replies, descriptors
+ * that come along, and the waiting for a connection to stand.
+ * Must never make a socket, name an address, or keep a descriptor that belongs
+ * to a request given up before.
+ */
+#include "worker/upstream.h"
+#include "common/clock.h"
+#include "common/connwire.h"
+#include "common/fdio.h"
+#include "worker/wait.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BUSY_MS 5 /* a full unix backlog: ask again after this */
+
+struct attempt { /* one call of upstream_open */
+    int connector_fd;
+    int client_fd;
+    int64_t deadline;
+    struct connwire_request request;
+    struct connwire_reply reply;
+    int fd;     /* of the reply, -1 */
+    int failed; /* errno of the last address that failed, 0: none did */
+    char last[ADDR_TEXT_MAX]; /* that address */
+};
+
+/* pause_for - until fd is ready for events; the client is watched meanwhile.
+ * ERR_RESET: the client is gone. fd -1 only waits. */
+static enum err
+pause_for(const struct attempt *at, int fd, short events, int64_t deadline)
+{
+    /* events 0: a hang-up or an error is reported all the same, and a client
+     * that has sent or finished its half is not */
+    struct pollfd items[2] = {
+        { .fd = fd, .events = events },
+        { .fd = at->client_fd, .events = 0 },
+    };
+    enum err err = wait_for(items, 2, deadline);
+
+    if (err == ERR_OK &&
+        (items[1].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+        return ERR_RESET;
+    return err;
+}
+
+/* ask - send the request for at->request.attempt */
+static enum err
+ask(struct attempt *at, struct why *why)
+{
+    static uint32_t seq; /* of this process: its pair is its own */
+    enum err err;
+
+    at->request.seq = ++seq;
+    for (;;) {
+        err = fdio_send(at->connector_fd, &at->request, sizeof(at->request), -1,
+                        MSG_DONTWAIT, why);
+        if (err != ERR_AGAIN)
+            return err == ERR_IO ? ERR_PEER
+                                 : err; /* ERR_IO speaks of an upstream here */
+        if ((err = pause_for(at, at->connector_fd, POLLOUT, at->deadline)) !=
+            ERR_OK)
+            return err;
+    }
+}
+
+/* hear - the reply to the last request; older ones are dropped */
+static enum err
+hear(struct attempt *at, struct why *why)
+{
+    enum err err;
+    size_t len;
+
+    for (;;) {
+        len = sizeof(at->reply);
+        err = fdio_recv(at->connector_fd, &at->reply, &len, &at->fd, NULL,
+                        MSG_DONTWAIT, why);
+        if (err == ERR_AGAIN) {
+            if ((err = pause_for(at, at->connector_fd, POLLIN, at->deadline)) !=
+                ERR_OK)
+                return err;
+            continue;
+        }
+        if (err != ERR_OK)
+            return err == ERR_IO ? ERR_PEER : err;
+        at->reply.text[sizeof(at->reply.text) - 1] = '\0';
+        if (len == sizeof(at->reply) && at->reply.seq == at->request.seq)
+            break;
+        fdio_close(&at->fd);
+        if (len != sizeof(at->reply))
+            return why_set(why, ERR_PEER,
+                           "the connector's reply has a wrong length");
+    }
+    if ((at->fd >= 0) == (at->reply.status == CONNWIRE_CONNECTING))
+        return ERR_OK;
+    fdio_close(&at->fd);
+    return why_set(why, ERR_PEER,
+                   "the connector's reply and its descriptor do not fit");
+}
+
+/* limit - how long this address may take: when there are others, half of what
+ * is left, so that one that never answers does not eat all of the time */
+static int64_t
+limit(const struct attempt *at)
+{
+    int left = clock_left(at->deadline);
+
+    if (at->reply.more == 0 || left < 0)
+        return at->deadline;
+    return clock_deadline(left / 2);
+}
+
+/* note_failed - remember why an address failed, for the log */
+static void
+note_failed(struct attempt *at, int error)
+{
+    at->failed = error;
+    (void)snprintf(at->last, sizeof(at->last), "%s", at->reply.text);
+}
+
+/* stand - wait until the connection stands. ERR_OK; ERR_IO: this address
+ * failed, at->failed says why; else the whole attempt ends. */
+static enum err
+stand(struct attempt *at)
+{
+    int64_t until = limit(at);
+    enum err err = pause_for(at, at->fd, POLLOUT, until);
+    socklen_t len = sizeof(int);
+    int error = 0;
+
+    if (err == ERR_TIMEOUT && clock_left(at->deadline) != 0) {
+        note_failed(at, ETIMEDOUT);
+        return ERR_IO;
+    }
+    if (err != ERR_OK)
+        return err;
+    if (getsockopt(at->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error == 0)
+        return ERR_OK;
+    note_failed(at, error);
+    return ERR_IO;
+}
+
+/* act - what one reply means. ERR_OK: connected. ERR_AGAIN: ask (again). */
+static enum err
+act(struct attempt *at, struct why *why)
+{
+    enum err err;
+
+    switch ((enum connwire_status)at->reply.status) {
+    case CONNWIRE_CONNECTING:
+        if ((err = stand(at)) == ERR_OK)
+            return ERR_OK;
+        fdio_close(&at->fd);
+        if (err != ERR_IO)
+            return err;
+        break;
+    case CONNWIRE_FAILED:
+        note_failed(at, at->reply.error);
+        break;
+    case CONNWIRE_BUSY:
+        err = pause_for(at, -1, 0, clock_deadline(BUSY_MS));
+        if (err == ERR_TIMEOUT)
+            err = clock_left(at->deadline) == 0 ? ERR_TIMEOUT : ERR_AGAIN;
+        return err;
+    case CONNWIRE_NO_MORE:
+        return ERR_IO;
+    case CONNWIRE_NO_NAME:
+        return why_set(why, ERR_CONF, "%s", at->reply.text);
+    default:
+        return why_set(why, ERR_PEER,
+                       "the connector's reply has an unknown status");
+    }
+    if (at->reply.more == 0)
+        return ERR_IO;
+    at->request.attempt++;
+    return ERR_AGAIN;
+}
+
+/* conclude - word and sentence for the end of a failed call */
+static enum err
+conclude(const struct attempt *at, enum err err, enum reason *reason,
+         struct why *why)
+{
+    const char *where = at->reply.text[0] != '\0' ? at->reply.text : "upstream";
+
+    *reason = REASON_INTERNAL;
+    if (err == ERR_CONF) {
+        *reason = REASON_UPSTREAM_NAME;
+    } else if (err == ERR_STOP) {
+        *reason = REASON_STOPPED;
+        return why_set(why, err, "stopped while connecting");
+    } else if (err == ERR_RESET) {
+        *reason = REASON_CLIENT_RESET;
+        return why_set(why, err, "the client went away while we connected");
+    } else if (err == ERR_TIMEOUT) {
+        *reason = REASON_UPSTREAM_TIMEOUT;
+        return why_set(why, err, "%s: no connection in time", where);
+    } else if (err == ERR_IO && at->failed == 0) {
+        *reason = REASON_UPSTREAM_REFUSED;
+        return why_set(why, err, "no upstream has an address");
+    } else if (err == ERR_IO) {
+        *reason = at->failed == ETIMEDOUT ? REASON_UPSTREAM_TIMEOUT
+                                          : REASON_UPSTREAM_REFUSED;
+        errno = at->failed;
+        return why_errno(why, err, "%s", at->last);
+    } else if (err == ERR_EOF) {
+        return why_set(why, err, "the connector is gone");
+    }
+    return err;
+}
+
+/* local_text - our address on the connection, "" when it cannot be told */
+static void
+local_text(int fd, char *out)
+{
+    struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof(sa);
+
+    out[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+        (void)addr_text((struct sockaddr *)&sa, len, out);
+}
+
+enum err
+upstream_open(int connector_fd, int client_fd, int64_t timeout_ms,
+              struct upstream *out, enum reason *reason, struct why *why)
+{
+    struct attempt at = {
+        .connector_fd = connector_fd,
+        .client_fd = client_fd,
+        .deadline = clock_deadline(timeout_ms),
+        .fd = -1,
+    };
+    enum err err;
+
+    out->fd = -1;
+    out->text[0] = out->local[0] = '\0';
+    do {
+        if ((err = ask(&at, why)) == ERR_OK && (err = hear(&at, why)) == ERR_OK)
+            err = act(&at, why);
+    } while (err == ERR_AGAIN);
+    (void)snprintf(out->text, sizeof(out->text), "%s",
+                   err == ERR_OK || at.failed == 0 ? at.reply.text : at.last);
+    if (err != ERR_OK)
+        return conclude(&at, err, reason, why);
+    out->fd = at.fd;
+    local_text(at.fd, out->local);
+    *reason = REASON_NONE;
+    return ERR_OK;
+}

@@ -1,0 +1,116 @@
+/*
+ * wait.c - where a worker with a connection sleeps
+ *
+ * Owns SIGTERM's handler and mask in a worker, and every ppoll(2) of it.
+ * Never does anything in the handler but remember; never logs, never exits.
+ */
+#include "worker/wait.h"
+#include "common/clock.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+/* ppoll(2) hands a pending signal over only when it would sleep: with
+ * descriptors that are always ready SIGTERM would never get in. So every so
+ * many ready results we look for it ourselves. */
+#define LOOK_EVERY 16
+
+static volatile sig_atomic_t term_came;
+static bool goodbye;
+static unsigned ready_count;
+static sigset_t wait_mask; /* nothing blocked */
+
+static void
+on_term(int number)
+{
+    (void)number;
+    term_came = 1;
+}
+
+static int
+handle(int number, void (*what)(int))
+{
+    struct sigaction action = { .sa_handler = what };
+
+    sigemptyset(&action.sa_mask);
+    return sigaction(number, &action, NULL);
+}
+
+enum err
+wait_init(struct why *why)
+{
+    static const int deaf[] = { SIGPIPE, SIGHUP, SIGINT, SIGUSR1 };
+    sigset_t blocked;
+
+    term_came = 0;
+    goodbye = false;
+    ready_count = 0;
+    sigemptyset(&wait_mask);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    if (handle(SIGTERM, on_term) != 0)
+        return why_errno(why, ERR_SYS, "sigaction");
+    for (size_t i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
+        if (handle(deaf[i], SIG_IGN) != 0)
+            return why_errno(why, ERR_SYS, "sigaction");
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) != 0)
+        return why_errno(why, ERR_SYS, "sigprocmask");
+    return ERR_OK;
+}
+
+const void *
+wait_idle_mask(void)
+{
+    return &wait_mask;
+}
+
+bool
+wait_stopped(void)
+{
+    sigset_t pending;
+
+    if (!term_came && sigpending(&pending) == 0 &&
+        sigismember(&pending, SIGTERM) == 1)
+        term_came = 1;
+    return term_came != 0;
+}
+
+void
+wait_goodbye(void)
+{
+    goodbye = true;
+}
+
+/* stop_now - must this wait end because of SIGTERM? */
+static bool
+stop_now(bool look)
+{
+    if (goodbye)
+        return false;
+    return look ? wait_stopped() : term_came != 0;
+}
+
+enum err
+wait_for(struct pollfd *items, size_t count, int64_t deadline)
+{
+    struct timespec left;
+    int ms, n;
+
+    for (;;) {
+        if (stop_now(false))
+            return ERR_STOP;
+        ms = clock_left(deadline);
+        left.tv_sec = ms / 1000;
+        left.tv_nsec = (long)(ms % 1000) * 1000000L;
+        n = ppoll(items, (nfds_t)count, ms < 0 ? NULL : &left, &wait_mask);
+        if (n > 0)
+            return stop_now(++ready_count % LOOK_EVERY == 0) ? ERR_STOP
+                                                             : ERR_OK;
+        if (n < 0 && errno != EINTR)
+            return ERR_SYS;
+        /* a deadline beyond what poll(2) can take in one go is not over yet */
+        if (n == 0 && clock_left(deadline) == 0)
+            return ERR_TIMEOUT;
+    }
+}

@@ -1,0 +1,36 @@
+/* wait.h - the one place where a worker with a connection sleeps */
+#ifndef WORKER_WAIT_H
+#define WORKER_WAIT_H
+#include "common/err.h"
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * SIGTERM means: end your session now. It is blocked everywhere but inside
+ * ppoll(2) here, so no code ever runs half-way. Once it came, wait_for says
+ * ERR_STOP until wait_goodbye allows a last bounded wait for the farewell.
+ */
+
+/* wait_init - in a fresh worker: handlers and mask (SIGTERM blocked, SIGPIPE
+ * ignored, SIGHUP SIGINT SIGUSR1 ignored) */
+enum err wait_init(struct why *why);
+
+/*
+ * wait_for - until one descriptor is ready, the deadline passes, or SIGTERM
+ * deadline  clock_ms based, CLOCK_NEVER allowed.
+ * ERR_OK: at least one revents is set.  ERR_TIMEOUT.  ERR_STOP.  ERR_SYS.
+ * Items with fd -1 or events 0 are allowed (poll(2) skips fd -1).
+ */
+enum err wait_for(struct pollfd *items, size_t count, int64_t deadline);
+
+/* wait_idle_mask - for the idle epoll_pwait: a mask that lets SIGTERM in */
+const void *wait_idle_mask(void); /* sigset_t * */
+
+/* wait_stopped - did SIGTERM come? */
+bool wait_stopped(void);
+
+/* wait_goodbye - from now on SIGTERM no longer cuts waits short */
+void wait_goodbye(void);
+#endif

@@ -1,0 +1,34 @@
+/* worker.h - the door of the exposed side: what a worker is given */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+#include "common/conf.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct WOLFSSL_CTX;
+struct bans;
+struct slot;
+
+/*
+ * Everything that a worker may touch. All descriptors are its own copies;
+ * everything else has been closed, the jail entered and the capabilities
+ * forgotten before worker_main is called (master/spawn.c).
+ */
+struct worker_brief {
+    const struct conf_service *service;
+    unsigned generation;
+    struct WOLFSSL_CTX *client_ctx; /* no private key in it */
+    const int *listen_fd;           /* non-blocking listeners */
+    size_t listen_count;
+    int leash_fd;     /* read end: EOF retires all, one byte one idle worker */
+    int report_fd;    /* report.h, shared by the pool */
+    int keeper_fd;    /* keywire.h, own pair */
+    int connector_fd; /* connwire.h, own pair; -1 when never needed */
+    struct slot *slot;
+    const struct bans *bans; /* read-only view */
+};
+
+/* worker_main - serve until told to retire or max_use is reached; never
+ * returns. Exit codes: 0 retired, EXIT_SYS, EXIT_CONFINE. */
+_Noreturn void worker_main(const struct worker_brief *brief);
+#endif
