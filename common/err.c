@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#undef why_set /* the analyzer's, err.h */
+#undef why_errno
 
 enum err
 why_set(struct why *why, enum err code, const char *format, ...)

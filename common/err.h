@@ -43,6 +43,12 @@ enum err why_set(struct why *why, enum err code, const char *format, ...)
 enum err why_errno(struct why *why, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__ /* it reads one file and cannot see what they return */
+#define why_set(why, code, ...) ((void)why_set(why, code, __VA_ARGS__), (code))
+#define why_errno(why, code, ...) \
+    ((void)why_errno(why, code, __VA_ARGS__), (code))
+#endif
+
 /* exit codes, mtlsd(8) */
 enum exit_code {
     EXIT_OK = 0,
