@@ -64,7 +64,7 @@ daemon_answer(int *answer_fd, int exit_code)
         return;
     if (exit_code == EXIT_OK)
         detach();
-    if (write(*answer_fd, &code, 1) != 1)
-        exit_code = EXIT_SYS; /* the parent has gone: nobody to tell */
+    /* a failure: the parent has gone, there is nobody to tell */
+    (void)!write(*answer_fd, &code, 1);
     fdio_close(answer_fd);
 }
