@@ -88,6 +88,7 @@ link_text(const char *path, char out[PATH_MAX])
  * link to /run and asks for nothing.
  */
 static void
+/* NOLINTNEXTLINE(misc-no-recursion): nest bounds it */
 add_beside(struct fence *fence, const char *dir, int nest)
 {
     char prefix[PATH_MAX], target[PATH_MAX], real[PATH_MAX];

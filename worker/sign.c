@@ -188,6 +188,7 @@ on_rsa_pss(WOLFSSL *ssl, const unsigned char *in, unsigned int in_len,
 /* on_rsa_check, on_rsa_pss_check - the library verifies its own RSA signatures
  * with the private key that we do not have; the keeper did so (keyfile.h) */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): wolfSSL's type */
 on_rsa_check(WOLFSSL *ssl, unsigned char *sig, unsigned int sig_len,
              unsigned char **out, const unsigned char *key,
              unsigned int key_len, void *ctx)

@@ -69,6 +69,7 @@ file(const char *dir, const char *name)
 }
 
 int
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer's type */
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static char groups[] = SUITE_DEFAULT_GROUPS, ciphers[] = SUITE_DEFAULT_12,

@@ -109,7 +109,7 @@ page_of(char rights[5])
         end = strchr(end, ' ');
         child_must(end != NULL);
         snprintf(rights, 5, "%.4s", end + 1);
-        at = (char *)from; /* NOLINT: an address out of the kernel's list */
+        at = (char *)from; /* an address out of the kernel's list */
     }
     fclose(maps);
     child_must(at != NULL);

@@ -84,7 +84,7 @@ pem_is_read_strictly(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        /* NOLINTNEXTLINE: the formats are the rows above */
+        /* the formats are the rows above */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         (void)snprintf(text, sizeof(text), rows[i].text, cert, cert);

@@ -287,6 +287,7 @@ run_uses_the_secret_stack_and_returns(void **state)
 }
 
 static int
+/* NOLINTNEXTLINE(misc-no-recursion): it is to use up the stack */
 deeper(void *arg)
 {
     volatile uint8_t local[1024];

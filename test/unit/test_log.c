@@ -105,7 +105,7 @@ static const struct {
     /* C1 control as UTF-8, line separator, right-to-left override, BOM, tag */
     { S("\xc2\x9b"), "\"\\xc2\\x9b\"", "\"\\u009b\"" },
     { S("\xe2\x80\xa8"), "\"\\xe2\\x80\\xa8\"", "\"\\u2028\"" },
-    /* NOLINTNEXTLINE(misc-misleading-bidirectional) */
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): the test is about it */
     { S("\xe2\x80\xae"), "\"\\xe2\\x80\\xae\"", "\"\\u202e\"" },
     { S("\xef\xbb\xbf"), "\"\\xef\\xbb\\xbf\"", "\"\\ufeff\"" },
     { S("\xf3\xa0\x81\x81"), "\"\\xf3\\xa0\\x81\\x81\"", "\"\\udb40\\udc41\"" },
