@@ -272,7 +272,7 @@ run(struct verify *verify, int64_t deadline, enum reason *reason,
     enum err err = shake(verify->session, deadline, &code);
 
     read_sni(verify->session);
-    switch (err) { /* NOLINT: the rest is one case */
+    switch (err) {
     case ERR_OK:
         return finish(verify, reason, why);
     case ERR_TLS:
