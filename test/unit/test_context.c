@@ -1,4 +1,5 @@
-/* test_context.c - which certificate and CA files make a service, and what is said about the others */
+/* test_context.c - which certificate and CA files make a service, and what is
+ * said about the others */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -94,7 +94,7 @@ static uint64_t
 raw_permitted(void)
 {
     struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-    struct __user_cap_data_struct data[2];
+    struct __user_cap_data_struct data[2] = { { 0 } };
 
     child_must(syscall(SYS_capget, &head, data) == 0);
     return (uint64_t)data[1].permitted << 32 | data[0].permitted;

@@ -200,7 +200,7 @@ static void
 ends_are_told(void **state)
 {
     struct why why;
-    char data[16];
+    char data[16] = "";
     size_t len = sizeof(data);
     int fd;
 

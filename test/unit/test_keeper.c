@@ -186,7 +186,7 @@ children(pid_t *pids, size_t room)
 static pid_t
 only_child(void)
 {
-    pid_t pids[4];
+    pid_t pids[4] = { 0 };
 
     if (children(pids, 4) != 1)
         skip();
@@ -249,7 +249,7 @@ ask(int fd, int kind, struct keywire_reply *reply)
 static void
 must_sign(int fd, int kind)
 {
-    struct keywire_reply reply;
+    struct keywire_reply reply = { 0 };
 
     assert_int_equal(ask(fd, kind, &reply), ERR_OK);
     assert_int_equal(reply.status, KEYWIRE_OK);
@@ -282,7 +282,7 @@ each_service_gets_signatures_of_its_key(void **state)
     (void)state;
     for (int i = 0; i < SERVICES; i++) {
         struct keywire_request request = request_for(i);
-        struct keywire_reply reply;
+        struct keywire_reply reply = { 0 };
         int fd = worker((uint16_t)i);
 
         assert_int_equal(ask(fd, i, &reply), ERR_OK);
@@ -866,7 +866,7 @@ static void
 scan_map(int mem, unsigned long start, unsigned long end, bool locked,
          const char *where, struct scan *scan)
 {
-    size_t len = end - start;
+    size_t len = end > start ? end - start : 1;
     uint8_t *data = malloc(len);
     ssize_t n;
 

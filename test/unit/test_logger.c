@@ -523,7 +523,7 @@ talk_to_syslog(void *arg)
 
     (void)arg;
     child_must(unshare(CLONE_NEWNS) == 0);
-    child_must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    child_must(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
     child_must(mount("none", "/dev", "tmpfs", 0, NULL) == 0);
     child_must(start("syslog", LOG_F_LOGFMT, &why) == ERR_SYS);
     child_must(strstr(why.text, "cannot reach /dev/log: No such file") != NULL);
