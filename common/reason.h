@@ -31,7 +31,6 @@
     REASON(CLIENT_ALERT, "client_alert", -1, NULL)                          \
     REASON(KEEPER_GONE, "keeper_gone", 80, NULL)                            \
     REASON(CRASHED_SOURCE, "crashed_source", -1, NULL)                      \
-    REASON(POOL_FULL, "pool_full", -1, "workers")                           \
     REASON(UPSTREAM_REFUSED, "upstream_refused", 80, NULL)                  \
     REASON(UPSTREAM_TIMEOUT, "upstream_timeout", 80, "connect_timeout")     \
     REASON(UPSTREAM_NAME, "upstream_name", 80, NULL)                        \

@@ -160,7 +160,7 @@ say_full(struct pool *pool, unsigned waiting, int64_t now)
     log_text(&line, "service", pool->name);
     log_int(&line, "workers", pool->alive);
     log_int(&line, "waiting", waiting);
-    log_text(&line, "hint", reason_hint(REASON_POOL_FULL));
+    log_text(&line, "hint", "workers");
     log_send(&line);
 }
 
