@@ -159,6 +159,7 @@ fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
         char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control;
+    /* cppcheck-suppress ctuuninitvar ; it is to be written */
     struct iovec part = { data, *len };
     struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
     struct extras extras = { .fd = -1 };
