@@ -26,12 +26,12 @@ starts(const char *text, const char *with)
 }
 
 static enum err
-parse_port(const char *text, uint16_t *out, struct why *why)
+parse_port(const char *text, long least, uint16_t *out, struct why *why)
 {
     enum err code;
     long port;
 
-    if ((code = text_long(text, 1, 65535, &port)) != ERR_OK)
+    if ((code = text_long(text, least, 65535, &port)) != ERR_OK)
         return why_set(why, code, PORT_ALLOWED);
     *out = (uint16_t)port;
     return ERR_OK;
@@ -198,7 +198,7 @@ listen_all(const char *text, struct addr out[2], size_t *count, struct why *why)
     uint16_t port = 0;
     enum err code;
 
-    if ((code = parse_port(text, &port, why)) != ERR_OK)
+    if ((code = parse_port(text, 1, &port, why)) != ERR_OK)
         return code;
     set_v4(&out[0], any, port);
     (void)text_copy(out[0].host, "0.0.0.0", sizeof(out[0].host));
@@ -223,7 +223,7 @@ listen_one(const char *text, struct addr *out, struct why *why)
     if (port_text == NULL)
         return why_set(why, ERR_FORMAT, "the port is missing; allowed are %s",
                        LISTEN_ALLOWED);
-    if ((code = parse_port(port_text, &port, why)) != ERR_OK)
+    if ((code = parse_port(port_text, 0, &port, why)) != ERR_OK)
         return code;
     if (!v6 && strcmp(host, "localhost") == 0)
         (void)text_copy(host, "127.0.0.1", sizeof(host));
@@ -334,7 +334,7 @@ upstream_host(const char *text, struct addr *out, struct why *why)
                            ? "the host is missing: write 127.0.0.1:%s"
                            : "the port is missing: write %s:PORT",
                        text);
-    if (port != NULL && (code = parse_port(port, &out->port, why)) != ERR_OK)
+    if (port != NULL && (code = parse_port(port, 1, &out->port, why)) != ERR_OK)
         return code;
     if (set_ip(out, out->host, v6, out->port))
         return ERR_OK;

@@ -155,7 +155,7 @@ clash(const struct addr *a, const struct addr *b)
         return false;
     if (a->kind == ADDR_UNIX)
         return memcmp(&a->sa, &b->sa, a->sa_len) == 0;
-    if (a->port != b->port)
+    if (a->port != b->port || a->port == 0)
         return false;
     return a->sa.ss_family == AF_INET ? v4_clash(a, b) : v6_clash(a, b);
 }
