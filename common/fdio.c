@@ -233,11 +233,45 @@ close_span(int first, int last)
         close_listed(first, last);
 }
 
+/* for children: opened while the file system is still there, because a jailed
+ * process cannot open it any more */
+static int null_fd = -1;
+
+/* in_list - keep is short */
+static bool
+in_list(const int *keep, size_t count, int fd)
+{
+    for (size_t i = 0; i < count; i++)
+        if (keep[i] == fd)
+            return true;
+    return false;
+}
+
+/* mute - the terminal, pipe or journal of whoever started us is not for
+ * children; where a stray message goes must still be open. Sanitizers report
+ * to descriptor 2. */
+static void
+mute(const int *keep, size_t count)
+{
+#ifdef MTLSD_SANITIZE
+    int last = STDOUT_FILENO;
+#else
+    int last = STDERR_FILENO;
+#endif
+
+    for (int fd = 0; null_fd >= 0 && fd <= last; fd++)
+        if (!in_list(keep, count, fd))
+            (void)dup2(null_fd, fd);
+    if (!in_list(keep, count, null_fd))
+        null_fd = -1; /* closed with the others */
+}
+
 void
 fdio_close_except(int *keep, size_t count)
 {
     int first = STDERR_FILENO + 1;
 
+    mute(keep, count);
     if (count > 0)
         qsort(keep, count, sizeof(*keep), compare_ints);
     for (size_t i = 0; i < count; i++) {
@@ -270,5 +304,8 @@ fdio_std(struct why *why)
         if (open("/dev/null", O_RDWR) != fd)
             return why_errno(why, ERR_SYS, "cannot open /dev/null as %d", fd);
     }
+    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null_fd < 0)
+        return why_errno(why, ERR_SYS, "cannot open /dev/null");
     return ERR_OK;
 }

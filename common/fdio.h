@@ -34,12 +34,14 @@ enum err fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender,
                    int flags, struct why *why);
 
 /* fdio_close_except - close every descriptor from 3 up that is not in keep
- * (keep gets sorted; negative ones are skipped). Uses close_range(2). */
+ * (keep gets sorted; negative ones are skipped), and point 0, 1 and 2, where
+ * they are not in keep, to /dev/null (after fdio_std). Uses close_range(2). */
 void fdio_close_except(int *keep, size_t count);
 
 /* fdio_close - close(2) and set to -1; keeps errno */
 void fdio_close(int *fd);
 
-/* fdio_std - make sure 0, 1, 2 are open (on /dev/null when not) */
+/* fdio_std - make sure 0, 1, 2 are open (on /dev/null when not), and keep a
+ * descriptor of /dev/null for fdio_close_except in children */
 enum err fdio_std(struct why *why);
 #endif
