@@ -7,6 +7,7 @@
  */
 #include "master/jail.h"
 #include "common/fdio.h"
+#include "common/landlock.h"
 #include "master/drop.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -192,14 +193,27 @@ is_jail(const char *path, const struct stat *jail)
            st.st_ino == jail->st_ino;
 }
 
+/* shut_off - no file, no signal to anybody else, no abstract socket, no TCP of
+ * our own making, wherever this kernel's Landlock can say so. Whoever forked us
+ * is outside, and can still signal us. */
+static enum err
+shut_off(struct why *why)
+{
+    const struct landlock_extra all = { 1, 1, 1 };
+
+    return landlock_abi() > 0 ? landlock_fence(NULL, 0, all, why) : ERR_OK;
+}
+
 enum err
 jail_enter(struct jail *jail, struct why *why)
 {
     struct stat st;
     enum err err;
 
-    if (jail->fd < 0)
-        return drop_caps_forget(why);
+    if (jail->fd < 0) {
+        err = drop_caps_forget(why);
+        return err == ERR_OK ? shut_off(why) : err;
+    }
     if ((err = drop_caps_use(DROP_CAP_CHROOT, why)) != ERR_OK)
         return err;
     if (fstat(jail->fd, &st) != 0 || fchdir(jail->fd) != 0 ||
@@ -210,5 +224,5 @@ jail_enter(struct jail *jail, struct why *why)
         return err;
     if (!is_jail("/", &st) || !is_jail(".", &st) || !is_jail("/..", &st))
         return why_set(why, ERR_PRIV, "the root directory is not the jail");
-    return ERR_OK;
+    return shut_off(why);
 }

@@ -19,8 +19,9 @@ enum err jail_open(const char *where, struct jail *out, struct why *why);
 /*
  * jail_enter - in a child: fchdir, chroot("."), chdir("/"), close the
  * descriptor, forget every capability (drop_caps_forget). With fd -1 only the
- * last. Proves by stat that "/" is the jail. ERR_PRIV: the child must end.
- * Sandbox.h's filter comes later.
+ * last. Proves by stat that "/" is the jail. Then, where the kernel's Landlock
+ * can: no file at all, no TCP of its own, no abstract socket, no signal to
+ * anybody outside. ERR_PRIV: the child must end.
  */
 enum err jail_enter(struct jail *jail, struct why *why);
 #endif

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -1007,5 +1008,7 @@ main(void)
         ALONE(it_is_confined),
     };
 
+    /* as the master that forks keepers: Landlock asks for it */
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -420,5 +421,7 @@ main(void)
         cmocka_unit_test(a_broken_answer_ends_the_pair),
     };
 
+    /* as the master that forks keepers: Landlock asks for it */
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     return cmocka_run_group_tests(tests, setup, teardown);
 }
