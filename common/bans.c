@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,18 @@ struct bans {
 
 #define BANS_SIZE (BANS_MAX * sizeof(struct entry))
 
-/* split - an address as two numbers; false: none, a unix socket's */
+/* split - an address as two numbers; false: none, a unix socket's. Of IPv6 the
+ * network counts: whoever has one address has 2^64 of them. */
 static bool
 split(const uint8_t addr[16], uint64_t *high, uint64_t *low)
 {
     memcpy(high, addr, sizeof(*high));
     memcpy(low, addr + sizeof(*high), sizeof(*low));
-    return *high != 0 || *low != 0;
+    if (*high == 0 && *low == 0)
+        return false;
+    if (!IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)addr))
+        *low = 0;
+    return true;
 }
 
 /* page_open - map the fresh memfd for the master, then seal it */

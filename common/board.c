@@ -75,6 +75,8 @@ board_give(struct board *board, int index)
     if (board_slot(board, index) == NULL)
         return;
     board->taken[index] = false;
+    /* back to the kernel: a rush leaves nothing behind */
+    (void)madvise(board_slot(board, index), board->page, MADV_REMOVE);
     /* low slots first: the pages in use stay few */
     if ((size_t)index < board->next)
         board->next = (size_t)index;
