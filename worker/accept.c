@@ -79,12 +79,26 @@ try_one(int listen_fd, int *fd, struct sockaddr_storage *sa, socklen_t *len)
     return ERR_AGAIN; /* taken by another, or gone again: accept(2) */
 }
 
+/* over - our time has come already: a worker that comes from a session was not
+ * woken for anybody, and must not take a connection that newer ones wait for */
+static bool
+over(const struct worker_brief *brief)
+{
+    struct pollfd ends[] = {
+        { .fd = brief->leash_fd, .events = POLLIN },
+        { .fd = brief->keeper_fd, .events = POLLIN },
+        { .fd = brief->connector_fd, .events = POLLIN },
+    };
+
+    return poll(ends, sizeof(ends) / sizeof(ends[0]), 0) > 0 || wait_stopped();
+}
+
 enum err
 accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
             socklen_t *len, struct why *why)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    bool retire = false;
+    bool retire = over(accept->brief);
     int count, i;
 
     while (!retire) {

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "common/report.h"
+#include "common/suite.h"
 #include "worker/accept.h"
 #include "worker/canary.h"
 #include "worker/confine.h"
@@ -50,6 +51,10 @@ prepare(const struct worker_brief *brief, struct serve *serve,
     serve->rules.require = service->verify == CONF_VERIFY_REQUIRE;
     serve->rules.verify = service->verify != CONF_VERIFY_NONE;
     serve->rules.verify_depth = (int)service->verify_depth;
+    serve->rules.group_count =
+        service->tls_min == CONF_TLS_12
+            ? group_ids(service->groups, serve->rules.groups)
+            : 0;
     if ((err = wait_init(&why)) != ERR_OK ||
         (err = session_init(&serve->rules, &why)) != ERR_OK ||
         (err = accept_init(brief, accept, &why)) != ERR_OK ||

@@ -8,6 +8,7 @@
  */
 #include "worker/relay.h"
 #include "common/clock.h"
+#include "common/mem.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
@@ -43,6 +44,7 @@ struct flow {
     struct stream *culprit;
     uint8_t *buf;
     size_t off, len;
+    size_t high; /* most that was ever in buf */
     uint64_t total;
 };
 
@@ -87,6 +89,8 @@ flow_step(struct flow *flow)
             return flow_fail(flow, flow->from, n);
         flow->off = 0;
         flow->len = (size_t)n;
+        if (flow->len > flow->high)
+            flow->high = flow->len;
         flow->state = n == 0 ? FLOW_SHUT : FLOW_WRITE;
         return 0;
     case FLOW_WRITE:
@@ -191,6 +195,8 @@ farewell(struct flow *flow)
     while (flow->state != FLOW_DONE && (ended || flow->state != FLOW_SHUT)) {
         ssize_t n = flow_step(flow);
 
+        if (clock_left(deadline) == 0 || wait_stopped())
+            break; /* both ends may be ready for ever */
         if (n == 0)
             continue;
         if (n != -ERR_AGAIN || flow->state == FLOW_READ)
@@ -318,6 +324,9 @@ rest(struct relay *relay)
         return REASON_INTERNAL;
     if ((error = hear(relay, items, &culprit)) != 0)
         return broke(relay, culprit, error);
+    /* an end may be ready for ever and never give a byte (KeyUpdates) */
+    if (clock_left(relay->deadline) == 0)
+        return REASON_IDLE_TIMEOUT;
     return REASON_NONE;
 }
 
@@ -392,6 +401,9 @@ relay_run(struct stream *client, struct stream *upstream,
 
     result->end = relay_loop(&relay);
     (void)tell(&relay);
+    /* nothing of this client is left for whoever takes over the next */
+    for (int i = 0; i < FLOWS; i++)
+        mem_wipe(buffers[i], relay.flow[i].high);
     result->in = relay.flow[UP].total;
     result->out = relay.flow[DOWN].total;
 }

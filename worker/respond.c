@@ -8,6 +8,7 @@
  */
 #include "worker/respond.h"
 #include "common/clock.h"
+#include "common/mem.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <llhttp.h>
@@ -146,6 +147,7 @@ read_head(const struct talk *talk, llhttp_t *parser, struct head *head,
             return REASON_NONE;
         *talk->in += (uint64_t)n;
         result = llhttp_execute(parser, chunk, (size_t)n);
+        mem_wipe(chunk, (size_t)n);
         if (!head->complete && result != HPE_OK) {
             *refuse = parser->http_major > 1 ? 505 : 400;
             return REASON_NONE;
@@ -338,7 +340,12 @@ answer(const struct talk *talk, int code, const char *body, bool head_only)
     if ((reason = send_all(talk, body + first, body_len - first)) !=
         REASON_NONE)
         return reason;
-    return send_end(talk);
+    /* all of it is out: a client that leaves without our close_notify, as
+     * curl does, has been answered all the same */
+    reason = send_end(talk);
+    return reason == REASON_CLIENT_RESET || reason == REASON_CLIENT_ERROR
+               ? REASON_NONE
+               : reason;
 }
 
 enum reason

@@ -315,11 +315,10 @@ forward(struct conn *conn)
 
 /* finish - after the relay: what the client still has to hear */
 static void
-finish(struct conn *conn)
+finish(struct conn *conn, enum reason end)
 {
-    switch ((int)conn->result.end) {
+    switch ((int)end) {
     case REASON_STOPPED:
-        conn->result.end = stop_reason(conn);
         wait_goodbye();
         farewell(conn, GOODBYE_MS);
         return;
@@ -343,6 +342,7 @@ static void
 talk(struct conn *conn)
 {
     const struct addr *first = &service_of(conn)->upstream.item[0];
+    enum reason end;
 
     report(conn, REPORT_VERIFIED, 0, 0, REASON_NONE);
     text_copy(slot_of(conn)->subject, conn->serve->session.id.subject,
@@ -357,8 +357,10 @@ talk(struct conn *conn)
     set_state(conn, SLOT_CLOSE);
     if (conn->upstream.fd >= 0)
         close(conn->upstream.fd);
+    if ((end = conn->result.end) == REASON_STOPPED)
+        conn->result.end = stop_reason(conn);
     log_done(conn);
-    finish(conn);
+    finish(conn, end);
 }
 
 /* enter - say who is here; false: this source is not served now */

@@ -235,6 +235,12 @@ begin(const struct session_rules *rules, int fd, struct session *out,
     out->io.fd = fd;
     if ((out->ssl = wolfSSL_new(rules->ctx)) == NULL)
         return why_set(why, ERR_TLS, "no TLS session object");
+    /* wolfSSL_CTX_set_groups alone does not bind a TLS 1.2 server: it takes
+     * whatever curve the client names */
+    for (size_t i = 0; i < rules->group_count; i++)
+        if (wolfSSL_UseSupportedCurve(out->ssl, rules->groups[i]) !=
+            WOLFSSL_SUCCESS)
+            return why_set(why, ERR_TLS, "no room for the groups");
     session_io_attach(out->ssl, &out->io);
     verify_attach(out->ssl, verify);
     if (rules->sign != NULL)

@@ -5,6 +5,7 @@
 #include "common/reason.h"
 #include "worker/identity.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct WOLFSSL;
@@ -51,6 +52,8 @@ struct session_rules { /* how to judge, from the service */
     bool require;     /* verify = require */
     bool verify;      /* require or optional */
     int verify_depth; /* intermediates */
+    size_t group_count;
+    uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };
 
 /* session_init - once per worker, after the fork: the RNG of this process
