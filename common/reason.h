@@ -42,13 +42,11 @@
     REASON(CLIENT_ERROR, "client_error", -1, NULL)                          \
     REASON(UPSTREAM_ERROR, "upstream_error", -1, NULL)                      \
     REASON(IDLE_TIMEOUT, "idle_timeout", -1, "idle_timeout")                \
-    REASON(CLOSE_TIMEOUT, "close_timeout", -1, "close_timeout")             \
     REASON(DRAIN_TIMEOUT, "drain_timeout", -1, "drain_timeout")             \
     REASON(STOPPED, "stopped", -1, NULL)                                    \
     REASON(RESPONDED, "responded", -1, NULL)                                \
     REASON(BAD_REQUEST, "bad_request", -1, NULL)                            \
     REASON(KILLED, "killed", -1, NULL)                                      \
-    REASON(CRASHED, "crashed", -1, NULL)                                    \
     REASON(INTERNAL, "internal", 80, NULL)
 
 enum reason {

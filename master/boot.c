@@ -27,6 +27,7 @@
 #include "master/reader.h"
 #include "master/version.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define BOOT_SLOTS_MIN 4096 /* old generations' sessions need slots as well */
+#define BOOT_SLOTS_MIN  4096  /* old generations' sessions need slots as well */
+#define BOOT_WORKERS_MS 10000 /* until the first of each pool is ready */
 
 /* block_signals - all that the loop will read from its descriptor, before the
  * first fork, so that none is ever lost */
@@ -89,11 +91,10 @@ open_pool(const struct master *master, const struct conf_service *service,
 {
     enum err err;
     size_t i;
-    int one = 1;
 
     text_copy(pool->name, service->name, sizeof(pool->name));
     pool->service = -1;
-    pool->leash[0] = pool->leash[1] = -1;
+    pool->leash[0] = pool->leash[1] = pool->old_leash = -1;
     pool->listen_fd = mem_new(service->listen.count * sizeof(int));
     for (i = 0; i < service->listen.count; i++) {
         err = listen_open(service, &service->listen.item[i], master->ids.uid,
@@ -102,11 +103,6 @@ open_pool(const struct master *master, const struct conf_service *service,
             return err;
         pool->listen_count++;
     }
-    if ((err = fdio_pair(pool->report, why)) != ERR_OK)
-        return err;
-    if (setsockopt(pool->report[0], SOL_SOCKET, SO_PASSCRED, &one,
-                   sizeof(one)) != 0)
-        return why_errno(why, ERR_SYS, "SO_PASSCRED");
     return ERR_OK;
 }
 
@@ -225,6 +221,7 @@ static enum err
 watch_all(struct master *master, struct why *why)
 {
     struct epoll_event event = { .events = EPOLLIN };
+    enum err err = ERR_OK;
     size_t i;
 
     event.data.u64 = LOOP_SIGNAL;
@@ -232,13 +229,9 @@ watch_all(struct master *master, struct why *why)
         epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD, master->signal_fd, &event) !=
             0)
         return why_errno(why, ERR_SYS, "epoll");
-    for (i = 0; i < master->pool_count; i++) {
-        event.data.u64 = LOOP_REPORT(i);
-        if (epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD,
-                      master->pool[i].report[0], &event) != 0)
-            return why_errno(why, ERR_SYS, "epoll");
-    }
-    return ERR_OK;
+    for (i = 0; err == ERR_OK && i < master->pool_count; i++)
+        err = reports_open(master, &master->pool[i], why);
+    return err;
 }
 
 /* open_all - everything that may need root */
@@ -284,18 +277,41 @@ say_ready(const struct master *master)
     log_send(&line);
 }
 
+/* came_up - every pool has a worker that waits for clients */
+static enum err
+came_up(struct master *master, struct why *why)
+{
+    int64_t deadline = clock_deadline(BOOT_WORKERS_MS);
+    size_t i;
+
+    for (i = 0; i < master->pool_count; i++) {
+        struct pool *pool = &master->pool[i];
+        struct pollfd item = { .fd = pool->report[0], .events = POLLIN };
+
+        while (pool->idle == 0) {
+            if (poll(&item, 1, clock_left(deadline)) == 0)
+                return why_set(why, ERR_SYS,
+                               "no worker of [service %s] came up", pool->name);
+            reports_read(master, pool);
+        }
+    }
+    return ERR_OK;
+}
+
 /* first_generation - after the drop, inside the fence, as every later one */
 static enum err
 first_generation(struct master *master, struct conf *conf, struct why *why)
 {
     struct generation *gen;
-    enum err err = generation_build(1, conf, &master->jail, &gen, why);
+    enum err err = generation_build(master->last_number + 1, conf,
+                                    &master->jail, &gen, why);
 
     if (err != ERR_OK)
         return err;
     gen->keep_conf = true;
     master->boot_conf = conf;
-    return reload_adopt(master, gen, why);
+    err = reload_adopt(master, gen, why);
+    return err == ERR_OK ? came_up(master, why) : err;
 }
 
 enum err

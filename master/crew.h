@@ -18,7 +18,9 @@ struct crew_member {
     size_t pool; /* index */
     int slot;
     enum crew_state state;
-    bool served;        /* has reported idle at least once */
+    bool took;          /* has had a connection */
+    bool lingers;       /* of an older generation, and may still accept */
+    bool condemned;     /* broke report.h; SIGKILL is on its way */
     uint8_t source[16]; /* of the connection, IPv4 mapped; zero: none */
     uint8_t family;
     uint16_t port;

@@ -87,11 +87,15 @@ static enum err
 open_base(int dir, const char *base, int *out, bool *fresh, struct why *why)
 {
     enum err err;
+    mode_t mask;
     int fd = openat(dir, base, OPEN_FLAGS);
 
     *fresh = fd < 0 && errno == ENOENT;
-    if (*fresh)
+    if (*fresh) {
+        mask = umask(027); /* ours is narrower: the group may read logs */
         fd = openat(dir, base, OPEN_FLAGS | O_CREAT | O_EXCL, 0640);
+        umask(mask);
+    }
     if (fd < 0)
         return why_errno(why, ERR_FILE, "log: cannot open %s", base);
     if ((err = check_file(fd, base, why)) != ERR_OK)

@@ -22,8 +22,9 @@
 static void
 on_hup(struct master *master, int64_t now)
 {
+    (void)now;
     if (master->phase == MASTER_RUN)
-        reload_now(master, now);
+        reload_now(master);
 }
 
 static void

@@ -34,6 +34,7 @@ struct pool {
     size_t listen_count;
     int report[2]; /* [0] ours, [1] the workers' */
     int leash[2];  /* [0] the workers', [1] ours; of the running generation */
+    int old_leash; /* ours, of the one before, until a new worker is ready */
     struct pool_throttle throttle;
     long alive; /* workers of the running generation, starting ones included */
     long idle;  /* of these */
@@ -72,7 +73,15 @@ struct master {
     int64_t drain_until; /* CLOCK_NEVER outside MASTER_DRAIN */
     size_t killing;      /* workers whose kill_at is set */
 
-    int64_t retry_at; /* a failed reload is tried again, 0: no */
+    unsigned
+        last_number;   /* of a generation that the connector has heard of */
+    unsigned announce; /* generation whose `reloaded` is still to be said */
+    size_t lingering;  /* workers of older ones that may still accept */
+
+    int64_t lost_at;    /* when a keeper, or a report pair, was lost last */
+    int64_t lost_delay; /* before the reload that makes new ones */
+    bool must_reload;   /* the running generation cannot go on as it is */
+    int64_t retry_at;   /* a failed reload is tried again, 0: no */
     int64_t retry_until;
     char retry_reason[512]; /* so that the same failure is said once */
 };
@@ -93,7 +102,10 @@ enum err spawn_worker(struct master *master, struct pool *pool,
  * (clock_ms), CLOCK_NEVER: no need */
 int64_t spawn_fill(struct master *master, int64_t now);
 
-/* reports.c - read what workers of a pool report */
+/* reports.c - a pool's report pair, watched by the loop */
+enum err reports_open(struct master *master, struct pool *pool,
+                      struct why *why);
+/* reports_read - what workers of a pool report */
 void reports_read(struct master *master, struct pool *pool);
 /* reports_watch - the last free worker is gone: have the loop say when somebody
  * waits at a listener; reports_listener is that event; reports_full_due looks
@@ -111,14 +123,25 @@ void reap_end(struct master *master, struct crew_member *member,
 int64_t reap_kill_due(struct master *master, int64_t now);
 
 /* reload.c - a new generation beside the running one, then switch */
-void reload_now(struct master *master, int64_t now);
+void reload_now(struct master *master);
 /* reload_retry - again, when it is due; returns the next time */
 int64_t reload_retry(struct master *master, int64_t now);
+/* reload_lost - the running generation lost what a reload makes anew: do so at
+ * once the first time, later and later when it goes on */
+void reload_lost(struct master *master, int64_t now);
+/* reload_came_up - a worker of the running generation is ready: those of the
+ * one before may go */
+void reload_came_up(struct master *master, struct pool *pool);
+/* reload_left - this worker will not accept any more for an old generation;
+ * `reloaded` is said when the last such has left */
+void reload_left(struct master *master, struct crew_member *member);
 /* reload_adopt - make gen the running generation: boot and reload alike */
 enum err reload_adopt(struct master *master, struct generation *gen,
                       struct why *why);
 
 /* stop.c - from MASTER_RUN to the end */
+/* stop_listening - for every process that holds the pool's listeners */
+void stop_listening(struct pool *pool);
 void stop_drain(struct master *master, const char *signal, int64_t now);
 void stop_now(struct master *master, const char *signal, int64_t now);
 int64_t stop_due(struct master *master, int64_t now);

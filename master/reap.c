@@ -43,7 +43,7 @@ static bool
 crash_signal(int sig)
 {
     return sig == SIGSEGV || sig == SIGBUS || sig == SIGABRT || sig == SIGSYS ||
-           sig == SIGILL || sig == SIGFPE;
+           sig == SIGILL || sig == SIGFPE || sig == SIGXFSZ;
 }
 
 /* strike - hold the pool back when this happens too often */
@@ -114,7 +114,7 @@ failed(struct pool *pool, const struct crew_member *member, int status,
 {
     struct log_line line;
 
-    log_begin(&line, LOG_L_ERROR, "worker_failed");
+    log_begin(&line, LOG_L_ERROR, "worker_exited");
     log_text(&line, "service", pool->name);
     log_int(&line, "worker", member->pid);
     log_int(&line, "status", status);
@@ -122,11 +122,20 @@ failed(struct pool *pool, const struct crew_member *member, int status,
     strike(pool, now);
 }
 
+/* idle_end - did it retire without ever having served, though nobody asked? Its
+ * pairs must have closed at once; the next one would fare no better. */
+static bool
+idle_end(const struct master *master, const struct crew_member *member)
+{
+    return !member->took && master->phase == MASTER_RUN &&
+           member->generation == master->gen->number;
+}
+
 /* count_out - the pool's numbers without this member */
 static void
-count_out(struct master *master, struct pool *pool,
-          const struct crew_member *member)
+count_out(struct master *master, struct pool *pool, struct crew_member *member)
 {
+    reload_left(master, member);
     if (member->generation != master->gen->number) {
         pool->old--;
         return;
@@ -148,6 +157,8 @@ worker_ended(struct master *master, struct crew_member *member, int status,
         killed(pool, member, WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
         failed(pool, member, WEXITSTATUS(status), now);
+    else if (idle_end(master, member))
+        strike(pool, now);
     if (member->kill_at != 0)
         master->killing--;
     count_out(master, pool, member);
@@ -164,6 +175,7 @@ lost(struct master *master, const char *event, int status, int64_t now)
 
     if (master->phase == MASTER_END)
         return;
+    master->exit_code = EXIT_SYS;
     log_begin(&line, LOG_L_ERROR, event);
     if (WIFSIGNALED(status))
         log_text(&line, "signal", sigabbrev_np(WTERMSIG(status)));
@@ -173,8 +185,8 @@ lost(struct master *master, const char *event, int status, int64_t now)
              "it cannot be started again without root: draining, then a "
              "restart is needed");
     log_send(&line);
-    master->exit_code = EXIT_SYS;
-    stop_drain(master, event, now);
+    if (master->phase == MASTER_RUN) /* a drain that runs goes on */
+        stop_drain(master, event, now);
 }
 
 static void
@@ -186,8 +198,7 @@ keeper_lost(struct master *master, pid_t pid, int64_t now)
     log_int(&line, "keeper", pid);
     log_text(&line, "reason", "its workers retire; a reload makes new keepers");
     log_send(&line);
-    if (master->phase == MASTER_RUN)
-        reload_now(master, now);
+    reload_lost(master, now);
 }
 
 static void

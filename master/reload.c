@@ -11,17 +11,23 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "master/crew.h"
+#include "master/drop.h"
 #include "master/fence.h"
 #include "master/generation.h"
 #include "master/logger.h"
 #include "master/master.h"
 
 #include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RETRY_EVERY_MS 1000
+#define RETRY_EVERY_MS    1000
+#define LOST_QUIET_MS     60000 /* then a loss counts as the first again */
+#define LOST_DELAY_MAX_MS 32000
 
 static void
 needs_restart(void *ctx, const char *what)
@@ -66,23 +72,37 @@ inside(const struct fence *fence, const struct conf *conf, struct why *why)
     return err;
 }
 
+/* read_conf - the configuration may be root's alone, like the keys */
+static enum err
+read_conf(const char *path, struct conf **out, struct why *why)
+{
+    struct conf_errors errors = { 0 };
+    bool power = drop_has(DROP_CAP_READ);
+    enum err err = ERR_OK, end;
+
+    if (power && (err = drop_caps_use(DROP_CAP_READ, why)) != ERR_OK)
+        return err;
+    if (conf_load(path, out, &errors) != ERR_OK)
+        err =
+            why_set(why, ERR_CONF, "%s%s", errors.text[0],
+                    errors.count > 1 ? " (and more: mtlsd -t lists them)" : "");
+    conf_errors_free(&errors);
+    end = power ? drop_caps_use(0, why) : ERR_OK;
+    return end != ERR_OK ? end : err;
+}
+
 /* build - read everything again */
 static enum err
 build(struct master *master, struct generation **out, struct why *why)
 {
-    struct conf_errors errors = { 0 };
     struct conf *conf;
-    enum err err;
+    enum err err = read_conf(master->conf_path, &conf, why);
 
-    if (conf_load(master->conf_path, &conf, &errors) != ERR_OK) {
-        why_set(why, ERR_CONF, "%s%s", errors.text[0],
-                errors.count > 1 ? " (and more: mtlsd -t lists them)" : "");
-        conf_errors_free(&errors);
-        return ERR_CONF;
-    }
+    if (err != ERR_OK)
+        return err;
     err = inside(master->fence, conf, why);
     if (err == ERR_OK)
-        err = generation_build(master->gen->number + 1, conf, &master->jail,
+        err = generation_build(master->last_number + 1, conf, &master->jail,
                                out, why);
     if (err != ERR_OK)
         conf_free(conf);
@@ -102,10 +122,9 @@ introduce(struct master *master, const struct generation *gen, struct why *why)
     return err;
 }
 
-/* a pool's leashes across the switch */
+/* what a pool gets at the switch */
 struct turn {
     int leash[2]; /* of the new generation's workers */
-    int old;      /* our end of the old one's */
 };
 
 static void
@@ -137,48 +156,151 @@ turns_new(size_t count, struct turn **out, struct why *why)
     return ERR_OK;
 }
 
-/* turn - one pool's numbers and leash, from one generation to the next */
+/* let_go - the pool's workers of the generation before retire. A byte says it
+ * aloud: fresh workers may still hold a copy of the leash's end. */
 static void
-turn(struct pool *pool, const struct conf *conf, struct turn *turn)
+let_go(struct pool *pool)
 {
-    turn->old = pool->leash[1];
+    if (pool->old_leash >= 0 && write(pool->old_leash, "", 1) < 0)
+        log_simple(LOG_L_WARN, "leash", pool->name); /* closing says it too */
+    fdio_close(&pool->old_leash);
+}
+
+/* turn_leash - the running leash becomes the old one. When the generation that
+ * held it never came up, the one before it goes on holding the fort. */
+static void
+turn_leash(struct pool *pool, const struct turn *turn)
+{
     fdio_close(&pool->leash[0]);
+    if (pool->old_leash < 0)
+        pool->old_leash = pool->leash[1];
+    else
+        fdio_close(&pool->leash[1]);
     pool->leash[0] = turn->leash[0];
     pool->leash[1] = turn->leash[1];
+}
+
+/* turn - one pool, from one generation to the next */
+static void
+turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
+{
+    char what[64];
+
+    turn_leash(pool, turn);
     pool->old += pool->alive;
     pool->alive = 0;
     pool->idle = 0;
+    memset(&pool->throttle, 0, sizeof(pool->throttle));
     pool->service = find_service(conf, pool->name);
-    if (pool->service >= 0)
+    if (pool->service >= 0 && pool->listen_count > 0)
         return;
-    /* no longer configured: nobody accepts there any more */
-    while (pool->listen_count > 0)
-        fdio_close(&pool->listen_fd[--pool->listen_count]);
+    if (pool->service >= 0) { /* it was gone, and its sockets with it */
+        snprintf(what, sizeof(what), "listen of [service %s]", pool->name);
+        needs_restart(NULL, what);
+    }
+    pool->service = -1;
+    stop_listening(pool);
+    let_go(pool);
+}
+
+/* mark - for crew_each: who may still accept for an older generation */
+static void
+mark(struct crew_member *member, void *ctx)
+{
+    struct master *master = ctx;
+
+    if (member->generation == master->gen->number ||
+        member->state > CREW_IDLE || member->lingers)
+        return;
+    member->lingers = true;
+    master->lingering++;
+}
+
+static void
+say_reloaded(struct master *master)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_NOTICE, "reloaded");
+    log_int(&line, "generation", master->announce);
+    log_send(&line);
+    master->announce = 0;
+}
+
+/* settle - say it once nobody can be served by an older generation any more:
+ * whoever has read the line can rely on it */
+static void
+settle(struct master *master)
+{
+    if (master->announce != 0 && master->lingering == 0)
+        say_reloaded(master);
+}
+
+void
+reload_came_up(struct master *master, struct pool *pool)
+{
+    (void)master;
+    if (pool->old_leash >= 0)
+        let_go(pool);
+}
+
+void
+reload_left(struct master *master, struct crew_member *member)
+{
+    if (!member->lingers)
+        return;
+    member->lingers = false;
+    master->lingering--;
+    settle(master);
+}
+
+/* forget - the generation before: first, so that the workers forked next do
+ * not carry it, and give back what it took */
+static void
+forget(struct master *master, struct generation *old)
+{
+    struct why why;
+
+    if (old == NULL)
+        return;
+    if (connector_forget(&master->connector, old->number, &why) != ERR_OK)
+        log_simple(LOG_L_WARN, "connector", why.text);
+    generation_free(old);
+    malloc_trim(0);
+}
+
+/* switch_to - nothing in here can fail */
+static void
+switch_to(struct master *master, struct generation *gen, struct turn *turns)
+{
+    struct generation *old = master->gen;
+    size_t i;
+
+    master->gen = gen;
+    for (i = 0; i < master->pool_count; i++)
+        turn(&master->pool[i], gen->conf, &turns[i]);
+    crew_each(master->crew, mark, master);
+    forget(master, old);
+    /* new workers first; the old ones retire when one of them is ready */
+    spawn_fill(master, clock_ms());
 }
 
 enum err
 reload_adopt(struct master *master, struct generation *gen, struct why *why)
 {
-    struct generation *old = master->gen;
-    struct turn *turns;
+    struct turn *turns = NULL;
     enum err err;
-    size_t i;
 
-    if ((err = introduce(master, gen, why)) != ERR_OK ||
-        (err = turns_new(master->pool_count, &turns, why)) != ERR_OK)
+    master->last_number = gen->number; /* the connector has heard of it */
+    err = introduce(master, gen, why);
+    if (err == ERR_OK)
+        err = turns_new(master->pool_count, &turns, why);
+    if (err != ERR_OK) {
+        (void)connector_forget(&master->connector, gen->number, NULL);
         return err;
-    master->gen = gen;
-    for (i = 0; i < master->pool_count; i++)
-        turn(&master->pool[i], gen->conf, &turns[i]);
-    /* new workers first, then the old ones retire */
-    spawn_fill(master, clock_ms());
-    for (i = 0; i < master->pool_count; i++)
-        fdio_close(&turns[i].old);
-    free(turns);
-    if (old != NULL) {
-        connector_forget(&master->connector, old->number, why);
-        generation_free(old);
     }
+    switch_to(master, gen, turns);
+    free(turns);
     return ERR_OK;
 }
 
@@ -194,36 +316,48 @@ say_failed(struct master *master, const struct why *why, int64_t now)
     log_begin(&line, LOG_L_ERROR, "reload_failed");
     log_text(&line, "reason", why->text);
     log_int(&line, "generation", master->gen->number);
-    if (master->retry_until > now)
+    if (master->retry_until == CLOCK_NEVER)
+        log_text(&line, "retry", "until it works");
+    else if (master->retry_until > now)
         log_time(&line, "retry", master->retry_until - now);
     log_send(&line);
 }
 
+/* adopted - the new generation runs; its line comes when the old one is gone */
+static void
+adopted(struct master *master)
+{
+    if (master->announce != 0)
+        say_reloaded(master); /* overtaken: what it promised is past */
+    master->announce = master->gen->number;
+    master->must_reload = false;
+    master->retry_at = 0;
+    master->retry_reason[0] = '\0';
+    /* against what boot made, so that it is said until the restart */
+    conf_fixed_changes(master->boot_conf, master->gen->conf, needs_restart,
+                       NULL);
+    settle(master);
+}
+
 /* attempt - build, and switch when it worked */
 static void
-attempt(struct master *master, int64_t now)
+attempt(struct master *master)
 {
     struct generation *gen;
-    struct log_line line;
     struct why why;
+    int64_t now;
     enum err err;
 
     if ((err = build(master, &gen, &why)) == ERR_OK &&
         (err = reload_adopt(master, gen, &why)) != ERR_OK)
         generation_free(gen);
-    now = clock_ms();
-    if (err != ERR_OK) {
-        say_failed(master, &why, now);
-        master->retry_at = now < master->retry_until ? now + RETRY_EVERY_MS : 0;
+    if (err == ERR_OK) {
+        adopted(master);
         return;
     }
-    master->retry_at = 0;
-    master->retry_reason[0] = '\0';
-    log_begin(&line, LOG_L_NOTICE, "reloaded");
-    log_int(&line, "generation", gen->number);
-    log_send(&line);
-    /* against what boot made, so that it is said until the restart */
-    conf_fixed_changes(master->boot_conf, gen->conf, needs_restart, NULL);
+    now = clock_ms();
+    say_failed(master, &why, now);
+    master->retry_at = now < master->retry_until ? now + RETRY_EVERY_MS : 0;
 }
 
 /* reopen - the log file, for logrotate(8) */
@@ -237,13 +371,33 @@ reopen(struct master *master)
 }
 
 void
-reload_now(struct master *master, int64_t now)
+reload_now(struct master *master)
 {
     reopen(master);
     master->retry_reason[0] = '\0';
     master->retry_until =
-        clock_deadline(master->gen->conf->global.reload_retry);
-    attempt(master, now);
+        master->must_reload
+            ? CLOCK_NEVER
+            : clock_deadline(master->gen->conf->global.reload_retry);
+    attempt(master);
+}
+
+void
+reload_lost(struct master *master, int64_t now)
+{
+    if (master->phase != MASTER_RUN)
+        return;
+    if (master->lost_at == 0 || now - master->lost_at > LOST_QUIET_MS)
+        master->lost_delay = 0;
+    else if (master->lost_delay == 0)
+        master->lost_delay = RETRY_EVERY_MS;
+    else if (master->lost_delay < LOST_DELAY_MAX_MS)
+        master->lost_delay *= 2;
+    master->lost_at = now;
+    master->must_reload = true;
+    master->retry_until = CLOCK_NEVER;
+    if (master->retry_at == 0 || master->retry_at > now + master->lost_delay)
+        master->retry_at = now + master->lost_delay;
 }
 
 int64_t
@@ -252,7 +406,7 @@ reload_retry(struct master *master, int64_t now)
     if (master->phase != MASTER_RUN)
         return CLOCK_NEVER;
     if (master->retry_at != 0 && master->retry_at <= now) {
-        attempt(master, now);
+        attempt(master);
         if (master->retry_at == 0 && master->retry_reason[0] != '\0')
             log_simple(LOG_L_ERROR, "reload_given_up", master->retry_reason);
     }

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define REPORTS_AT_ONCE 512   /* then others get their turn */
 #define FULL_SETTLE_MS  100   /* a worker may become free meanwhile */
@@ -51,7 +52,9 @@ static void
 taken(struct master *master, struct pool *pool, struct crew_member *member,
       const struct report *report)
 {
+    reload_left(master, member);
     member->state = CREW_BUSY;
+    member->took = true;
     member->family = report->family;
     member->port = report->port;
     memcpy(member->source, report->addr, sizeof(member->source));
@@ -66,11 +69,12 @@ static void
 idle(struct master *master, struct pool *pool, struct crew_member *member)
 {
     member->state = CREW_IDLE;
-    member->served = true;
     member->family = 0;
     memset(member->source, 0, sizeof(member->source));
-    if (current(master, member))
-        pool->idle++;
+    if (!current(master, member))
+        return;
+    pool->idle++;
+    reload_came_up(master, pool);
 }
 
 /* apply - one report; false: it does not fit */
@@ -104,11 +108,34 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
     }
 }
 
-/* misfit - a worker that says what no worker of ours would say */
+/*
+ * shut - a worker has shut the pair down for all of its pool (shutdown(2) works
+ * on what they share): a new pair, and new workers that use it
+ */
 static void
-misfit(const struct pool *pool, const struct crew_member *member)
+shut(struct master *master, struct pool *pool)
 {
     struct log_line line;
+    struct why why;
+
+    log_begin(&line, LOG_L_ERROR, "reports_shut");
+    log_text(&line, "service", pool->name);
+    log_text(&line, "reason", "a worker shut its pool's reports down");
+    log_send(&line);
+    fdio_close(&pool->report[0]);
+    fdio_close(&pool->report[1]);
+    if (reports_open(master, pool, &why) != ERR_OK)
+        log_simple(LOG_L_ERROR, "reports_shut", why.text);
+    reload_lost(master, clock_ms());
+}
+
+/* misfit - a worker that says what no worker of ours would say */
+static void
+misfit(const struct pool *pool, struct crew_member *member)
+{
+    struct log_line line;
+
+    member->condemned = true;
 
     log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
     log_text(&line, "service", pool->name);
@@ -124,21 +151,45 @@ reports_read(struct master *master, struct pool *pool)
     struct crew_member *member;
     struct report report;
     struct why why;
+    enum err err;
     size_t len;
     pid_t sender;
     int i;
 
     for (i = 0; i < REPORTS_AT_ONCE; i++) {
         len = sizeof(report);
-        if (fdio_recv(pool->report[0], &report, &len, NULL, &sender,
-                      MSG_DONTWAIT, &why) != ERR_OK)
+        err = fdio_recv(pool->report[0], &report, &len, NULL, &sender,
+                        MSG_DONTWAIT, &why);
+        if (err == ERR_EOF)
+            shut(master, pool);
+        if (err != ERR_OK && err != ERR_PEER)
             return;
         member = crew_find(master->crew, sender);
-        if (member == NULL || &master->pool[member->pool] != pool)
-            continue; /* reaped meanwhile */
-        if (len != sizeof(report) || !apply(master, pool, member, &report))
+        if (member == NULL || &master->pool[member->pool] != pool ||
+            member->condemned)
+            continue; /* reaped meanwhile, or about to be */
+        if (err != ERR_OK || len != sizeof(report) ||
+            !apply(master, pool, member, &report))
             misfit(pool, member);
     }
+}
+
+enum err
+reports_open(struct master *master, struct pool *pool, struct why *why)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    enum err err = fdio_pair(pool->report, why);
+    int one = 1;
+
+    if (err != ERR_OK)
+        return err;
+    event.data.u64 = LOOP_REPORT(pool - master->pool);
+    if (setsockopt(pool->report[0], SOL_SOCKET, SO_PASSCRED, &one,
+                   sizeof(one)) != 0 ||
+        epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD, pool->report[0], &event) !=
+            0)
+        return why_errno(why, ERR_SYS, "reports of %s", pool->name);
+    return ERR_OK;
 }
 
 void

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define SPAWN_FAILED_MS 1000 /* after fork(2) or a pair failed */
+#define DESCRIPTORS     24 /* standard, pairs, two connections, some to spare */
 
 /* links - a new worker's private pairs: [0] worker's end, [1] the other's */
 struct links {
@@ -123,8 +124,7 @@ child(struct master *master, struct worker_brief *brief, int slot)
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
-    /* its descriptors, two connections, epoll, and a few to spare */
-    if (limits_child(0, &why) != ERR_OK)
+    if (limits_child(brief->listen_count + DESCRIPTORS, &why) != ERR_OK)
         die("limits", &why);
     worker_main(brief);
 }
@@ -200,13 +200,16 @@ fill(struct master *master, struct pool *pool, int64_t now)
     struct pool_plan plan;
     struct log_line line;
     struct why why;
+    enum err err;
 
     count.want = master->gen->conf->service[pool->service].workers;
     plan = pool_decide(&count, &pool->throttle, now);
     for (; plan.spawn > 0; plan.spawn--) {
-        if (spawn_worker(master, pool, &why) == ERR_OK)
+        if ((err = spawn_worker(master, pool, &why)) == ERR_OK)
             continue;
         pool_hold(&pool->throttle, now, SPAWN_FAILED_MS);
+        if (err == ERR_EOF) /* keeper_lost or connector_lost says it */
+            return pool->throttle.until;
         log_begin(&line, LOG_L_ERROR, "spawn_failed");
         log_text(&line, "service", pool->name);
         log_text(&line, "reason", why.text);

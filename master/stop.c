@@ -13,15 +13,27 @@
 #include "common/log.h"
 #include "master/crew.h"
 #include "master/generation.h"
+#include "master/keeper.h"
 #include "master/master.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define HELPERS_MS 2000 /* for connector and logger to end by themselves */
+
+void
+stop_listening(struct pool *pool)
+{
+    while (pool->listen_count > 0) {
+        /* busy workers hold copies, and nobody may queue up there */
+        shutdown(pool->listen_fd[--pool->listen_count], SHUT_RDWR);
+        fdio_close(&pool->listen_fd[pool->listen_count]);
+    }
+}
 
 /* let_go - nobody accepts any more; idle workers retire */
 static void
@@ -30,12 +42,10 @@ let_go(struct master *master)
     size_t i;
 
     for (i = 0; i < master->pool_count; i++) {
-        struct pool *pool = &master->pool[i];
-
-        pool->full_due = 0;
-        while (pool->listen_count > 0)
-            fdio_close(&pool->listen_fd[--pool->listen_count]);
-        fdio_close(&pool->leash[1]);
+        master->pool[i].full_due = 0;
+        stop_listening(&master->pool[i]);
+        fdio_close(&master->pool[i].leash[1]);
+        fdio_close(&master->pool[i].old_leash);
     }
 }
 
@@ -139,6 +149,9 @@ stop_helpers(struct master *master)
 {
     int64_t deadline = clock_deadline(HELPERS_MS);
 
+    /* keepers hold the log open too: they go first */
+    keepers_free(master->gen->keepers);
+    master->gen->keepers = NULL;
     fdio_close(&master->connector.control);
     gone(master->connector.pid, deadline);
     if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
