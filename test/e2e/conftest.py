@@ -1,0 +1,166 @@
+"""conftest.py - what every test is given: the binary, certificates, daemons and upstreams that are cleaned up"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from daemon import NOBODY, ROOT, Daemon, Home, render
+from pki import Pki
+from upstream import Upstream, echo
+
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "root: needs root: looks into other processes, changes ids")
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not ROOT and item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+    # The long ones first, so that four processes end together.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the whole log of each of its daemons."""
+    report = (yield).get_result()
+    if report.failed:
+        item.has_failed = True
+        for number, daemon in enumerate(getattr(item, "daemons", []), 1):
+            lines = daemon.text.splitlines()
+            if len(lines) > 300:
+                lines[150:-150] = [f"... {len(lines) - 300} lines ..."]
+            report.sections.append((f"configuration of mtlsd {number}", daemon.text_of_config))
+            report.sections.append((f"log of mtlsd {number}", "\n".join(lines)))
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A directory that every uid may pass through but nobody else may list."""
+    path = Path(tempfile.mkdtemp(prefix="mtlsd-e2e-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def binary(scratch):
+    """A copy of the program where an ordinary user can reach it, wherever the tree lies."""
+    named = os.environ.get("MTLSD")
+    source = Path(named).resolve() if named else HERE.parents[1] / "build" / "mtlsd"
+    if not source.exists():
+        pytest.exit(f"{source} is missing: run make first", returncode=2)
+    copy = scratch / "mtlsd"
+    shutil.copy(source, copy)
+    copy.chmod(0o755)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def sanitized(binary):
+    """Is it built with AddressSanitizer? Its shadow makes every measure of memory meaningless, and its reports need
+    standard error in every process."""
+    return b"__asan_init" in binary.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def pki(scratch):
+    return Pki(scratch / "pki")
+
+
+@pytest.fixture
+def home(scratch):
+    """Makes directories for daemons: home(), home(owner=65534)."""
+    def make(owner=0):
+        path = Path(tempfile.mkdtemp(dir=scratch))
+        path.chmod(0o755)
+        if ROOT and owner:
+            os.chown(path, owner, owner)
+        return Home(path, owner)
+    return make
+
+
+@pytest.fixture
+def upstream(scratch):
+    """Makes upstreams: upstream(handler, where), closed at the end. where="unix": a socket of its own."""
+    made = []
+
+    def make(handler=echo, where="127.0.0.1"):
+        if where == "unix":
+            place = Path(tempfile.mkdtemp(dir=scratch))
+            place.chmod(0o711)
+            where = str(place / "up")
+        made.append(Upstream(handler, where))
+        return made[-1]
+    yield make
+    for server in made:
+        server.close()
+
+
+class Starter:
+    """mtlsd(upstream=..., ...) starts one and waits until it is ready.
+
+    Keywords are keys of [service web]; defaults: a port of 127.0.0.1 that the kernel chooses, four workers, an EC
+    server certificate, the test CA. mtlsd={...} are keys of [mtlsd]. Further arguments:
+    server   a pki.Cert instead of the EC one;  anchors  a list of pki.Cert instead of the root
+    user     start as this uid;  sections  more sections;  text  the whole configuration
+    files    {name: content} put beside the configuration;  wait=False  do not wait until it is ready
+    """
+
+    def __init__(self, request, binary, pki, home):
+        self.request, self.binary, self.pki, self.home = request, binary, pki, home
+        self.daemons = request.node.daemons = []
+
+    def sections(self, user=None, sections=None, mtlsd=None, **service):
+        top = {"user": NOBODY, "group": NOBODY} if ROOT and user is None else {}
+        web = {"listen": "127.0.0.1:0", "cert": "server.crt", "key": "server.key", "ca": "ca.crt", "workers": 4}
+        return {"mtlsd": top | {"log": "stderr"} | (mtlsd or {}), "service web": web | service, **(sections or {})}
+
+    def furnish(self, home, server=None, anchors=None, files=None):
+        server = server or self.pki.server()
+        home.put("server.crt", server.chain_pem)
+        home.put("server.key", server.key_pem)
+        home.put("ca.crt", "".join(cert.pem for cert in anchors or [self.pki.root()]))
+        for name, text in (files or {}).items():
+            home.put(name, text)
+        return home
+
+    def __call__(self, *, server=None, anchors=None, user=None, sections=None, mtlsd=None, text=None, files=None,
+                 wait=True, args=(), prepare=None, env=None, at=None, **service):
+        home = self.furnish(at or self.home(user or 0), server, anchors, files)
+        config = text or render(self.sections(user, sections, mtlsd, **service))
+        daemon = Daemon(self.binary, home, config, user=user, args=args, prepare=prepare, env=env)
+        self.daemons.append(daemon)
+        daemon.start()
+        return daemon.ready() if wait else daemon
+
+
+@pytest.fixture
+def mtlsd(request, binary, pki, home):
+    """A Starter. Every daemon that a test leaves running must stop at SIGTERM with exit code 0 and leave nothing
+    behind; no log may hold an error that the test does not name in daemon.tolerated. After a failure they are killed: a
+    session that the test has left open would be drained for long."""
+    starter = Starter(request, binary, pki, home)
+    yield starter
+    try:
+        for daemon in [] if getattr(request.node, "has_failed", False) else starter.daemons:
+            if daemon.popen.poll() is None:
+                code = daemon.stop()
+                assert code == 0, f"exit code {code} after SIGTERM\n{daemon.text}"
+            daemon.assert_clean()
+    finally:
+        for daemon in starter.daemons:
+            daemon.kill()
+
+
+@pytest.fixture
+def ca(pki):
+    """The file that clients check the server against."""
+    return pki.root().crt
