@@ -70,6 +70,18 @@ must(int true_thing)
         abort();
 }
 
+/* unsignable - the library makes no ECDSA signature of a digest of zeros */
+static int
+unsignable(const struct keywire_request *request)
+{
+    if (request->alg != KEYWIRE_ECDSA)
+        return 0;
+    for (size_t i = 0; i < request->len; i++)
+        if (request->data[i] != 0)
+            return 0;
+    return 1;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -91,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (reason == NULL) {
         must(keywire_request_ok(&request, len - 1));
         must(keywire_reply_ok(&reply, reply_len));
-        must(reply.status == KEYWIRE_OK);
+        must(reply.status == KEYWIRE_OK || unsignable(&request));
         must((data[0] == 1 && request.side == KEYWIRE_CLIENT_SIDE) ||
              (data[0] == 2 && request.side == KEYWIRE_UPSTREAM_SIDE));
     }
