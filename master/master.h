@@ -73,10 +73,9 @@ struct master {
     int64_t drain_until; /* CLOCK_NEVER outside MASTER_DRAIN */
     size_t killing;      /* workers whose kill_at is set */
 
-    unsigned
-        last_number;   /* of a generation that the connector has heard of */
-    unsigned announce; /* generation whose `reloaded` is still to be said */
-    size_t lingering;  /* workers of older ones that may still accept */
+    unsigned last_number; /* of a generation that the connector has heard of */
+    unsigned announce;    /* generation whose `reloaded` is still to be said */
+    size_t lingering;     /* workers of older ones that may still accept */
 
     int64_t lost_at;    /* when a keeper, or a report pair, was lost last */
     int64_t lost_delay; /* before the reload that makes new ones */
