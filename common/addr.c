@@ -14,8 +14,9 @@
 #include <sys/un.h>
 
 #define LISTEN_ALLOWED "PORT, IPV4:PORT, [IPV6]:PORT or unix:/path"
-#define UPSTREAM_ALLOWED \
-    "HOST:PORT, [IPV6]:PORT, unix:/path or respond:CODE \"text\""
+#define UPSTREAM_ALLOWED                                                   \
+    "HOST:PORT, [IPV6]:PORT, tls://HOST:PORT, unix:/path or respond:CODE " \
+    "\"text\""
 #define PORT_ALLOWED "a port is a number from 1 to 65535"
 #define TLS_PORT     443
 
@@ -365,6 +366,18 @@ addr_parse_upstream(const char *text, struct addr *out, struct why *why)
         return no_scheme(text, UPSTREAM_ALLOWED, why);
     }
     return upstream_host(text, out, why);
+}
+
+bool
+addr_is_host(const char *text)
+{
+    struct in6_addr ip6;
+    struct in_addr ip4;
+
+    if (is_numeric(text) || strchr(text, ':') != NULL)
+        return inet_pton(AF_INET, text, &ip4) == 1 ||
+               inet_pton(AF_INET6, text, &ip6) == 1;
+    return is_name(text);
 }
 
 static bool

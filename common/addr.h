@@ -46,6 +46,9 @@ enum err addr_parse_listen(const char *text, struct addr out[2], size_t *count,
 enum err addr_parse_upstream(const char *text, struct addr *out,
                              struct why *why);
 
+/* addr_is_host - a host name, or an address without brackets and port */
+bool addr_is_host(const char *text);
+
 /* addr_is_local - loopback, unix socket or built-in: plaintext may go there.
  * A name is local only when it is `localhost`. */
 bool addr_is_local(const struct addr *addr);

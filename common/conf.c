@@ -44,6 +44,33 @@ conf_line(const struct conf_place *place, const char *key)
     return entry != NULL ? entry->line : place->section->line;
 }
 
+bool
+conf_given(const struct conf_place *place, const char *key)
+{
+    return scan_find(place->section, key) != NULL;
+}
+
+bool
+conf_unsound(const struct conf_build *build, const struct conf_place *place,
+             const char *key)
+{
+    const struct scan_entry *entry = scan_find(place->section, key);
+    size_t i;
+
+    for (i = 0; entry != NULL && i < build->bad_count; i++)
+        if (build->bad[i] == entry)
+            return true;
+    return false;
+}
+
+void
+conf_place_add(struct conf_places *places, const struct conf_place *place)
+{
+    places->item =
+        mem_array(places->item, places->count + 1, sizeof(*places->item));
+    places->item[places->count++] = *place;
+}
+
 /* ---- files ---- */
 
 /* check_file - scan what was read, and let iniparser read it too */
@@ -216,6 +243,11 @@ build_free(struct conf_build *build)
         free(build->problem[i].text);
     free(build->file);
     free(build->problem);
+    for (i = 0; i < build->conf->service_count; i++)
+        free(build->route[i].item);
+    free(build->pending.item);
+    free(build->bad);
+    free(build->route);
     free(build->service);
 }
 
@@ -233,6 +265,7 @@ conf_load(const char *path, struct conf **out, struct conf_errors *errors)
         read_includes(&build);
         conf_take(&build);
         conf_check(&build);
+        conf_routes_finish(build.conf);
     }
     hand_over(&build, path, errors);
     build_free(&build);
@@ -242,6 +275,16 @@ conf_load(const char *path, struct conf **out, struct conf_errors *errors)
     }
     *out = build.conf;
     return ERR_OK;
+}
+
+static void
+free_routes(struct conf_service *service)
+{
+    size_t i;
+
+    for (i = 0; i < service->route_count; i++)
+        conf_route_free(&service->route[i]);
+    free(service->route);
 }
 
 void
@@ -255,10 +298,12 @@ conf_free(struct conf *conf)
     for (key = conf_keys; key->name != NULL; key++) {
         if (key->section == CONF_IN_MTLSD)
             conf_value_free(key, &conf->global);
-        else
+        else if (key->section == CONF_IN_SERVICE)
             for (i = 0; i < conf->service_count; i++)
                 conf_value_free(key, &conf->service[i]);
     }
+    for (i = 0; i < conf->service_count; i++)
+        free_routes(&conf->service[i]);
     conf_list_free(&conf->files);
     free(conf->service);
     free(conf->path);

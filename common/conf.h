@@ -31,8 +31,11 @@ enum conf_confine {
     CONF_CONFINE_STRICT,
     CONF_CONFINE_DEGRADE
 };
-enum conf_protocol { CONF_PROTOCOL_TCP };
-enum conf_tls { CONF_TLS_12 = 2, CONF_TLS_13 = 3 };
+enum conf_protocol { CONF_PROTOCOL_TCP, CONF_PROTOCOL_HTTP };
+enum conf_policy { CONF_POLICY_ORDER, CONF_POLICY_ROBIN };
+enum conf_crl_scope { CONF_CRL_LEAF, CONF_CRL_CHAIN };
+enum conf_crl_missing { CONF_CRL_REFUSE, CONF_CRL_ADMIT };
+enum conf_version { CONF_TLS_12 = 2, CONF_TLS_13 = 3 };
 
 /* [mtlsd] */
 struct conf_global {
@@ -51,6 +54,45 @@ struct conf_global {
     int64_t drain_timeout; /* ms */
     int64_t reload_retry;
     int64_t resolve_interval;
+    bool watch; /* look at the configured paths every second */
+};
+
+/* the words that both sides take: cert and upstream_cert, and so on */
+struct conf_tls {
+    struct conf_list cert; /* absolute paths; */
+    struct conf_list key;  /* pairs are found by public key */
+    char *ca;
+    struct conf_list crl;
+    long crl_scope;   /* enum conf_crl_scope */
+    long crl_missing; /* enum conf_crl_missing */
+    long verify;      /* enum conf_verify; upstream: require or none */
+    long verify_depth;
+    bool unsafe_x509v1;
+    long min, max;      /* enum conf_version */
+    char *ciphers;      /* TLS 1.2 names, colon-separated, expanded */
+    char *ciphersuites; /* TLS 1.3 names */
+    char *groups;
+    struct conf_list alpn; /* preferred first; empty: none is offered */
+};
+
+struct conf_header { /* header.NAME = text with $variables (protocol = http) */
+    char *name;      /* as written */
+    char *value;     /* "": the header is removed */
+};
+
+/* where requests go: the service's own words, or a [route NAME] */
+struct conf_route {
+    char name[CONF_NAME_MAX + 1]; /* "" for the service's own */
+    const char *file;
+    unsigned line;
+    char *path; /* longest whole-segment prefix wins; NULL: the service's own */
+    struct conf_addrs upstream; /* none: 404 (http) */
+    bool tls;                   /* tls:// upstreams; all or none of a list */
+    long policy;                /* enum conf_policy */
+    char *upstream_name;        /* verified and sent as SNI; NULL: the host */
+    struct conf_tls side;
+    size_t header_count; /* its own, then the service's that it does not set */
+    struct conf_header *header;
 };
 
 /* one [service NAME] */
@@ -63,23 +105,23 @@ struct conf_service {
     char *listen_owner; /* USER[:GROUP], NULL: the daemon's */
     long backlog;
     long protocol; /* enum conf_protocol */
-    char *cert;    /* absolute paths */
-    char *key;
-    char *ca;
-    long verify;           /* enum conf_verify */
-    long verify_depth;     /* intermediates */
-    long tls_min, tls_max; /* enum conf_tls */
-    char *ciphers;         /* TLS 1.2 names, colon-separated, checked */
-    char *ciphersuites;    /* TLS 1.3 names */
-    char *groups;          /* key-exchange groups, preferred first */
+    bool listen_tls;
+    struct conf_tls client;
+    bool sni_strict;
     long workers;
     long max_use;              /* connections per worker; 0: never retires */
     int64_t handshake_timeout; /* ms; CLOCK_NEVER where never is allowed */
     int64_t connect_timeout;
     int64_t idle_timeout;
     int64_t close_timeout;
-    struct conf_addrs upstream;
+    int64_t head_timeout;      /* http: a request's head, from its first byte */
+    int64_t body_timeout;      /* http: between two reads of a body */
+    int64_t keepalive_timeout; /* http: between requests */
+    long head_max;             /* bytes */
+    long headers_max;
     bool unsafe_plaintext;
+    size_t route_count;       /* at least 1 */
+    struct conf_route *route; /* [0] the service's own, then its [route]s */
 };
 
 struct conf {

@@ -1,16 +1,14 @@
 /*
  * conf_check.c - what no single value can tell
  *
- * Owns the checks across keys, sections and files. Reads fields that are
- * converted already; a field whose line was refused has its default or nothing
- * and must not be complained about a second time.
+ * Owns the checks across the keys of a service; conf_check_listen.c has those
+ * of its addresses, conf_check_route.c those of where it leads. All read fields
+ * that are converted already; a field whose line was refused has its default or
+ * nothing and must not be complained about a second time.
  */
-#include "common/addr.h"
 #include "common/conf_build.h"
-#include "common/suite.h"
 #include "common/text.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 /* one service under check */
@@ -20,178 +18,182 @@ struct check {
     const struct conf_place *place;
 };
 
-static bool
-given(const struct check *c, const char *key)
-{
-    return scan_find(c->place->section, key) != NULL;
-}
-
 #define TELL(c, key, ...)                                               \
     conf_tell((c)->build, (c)->place->file, conf_line((c)->place, key), \
               __VA_ARGS__)
 
+static bool
+unsound(const struct check *c, const char *key)
+{
+    return conf_unsound(c->build, c->place, key);
+}
+
+static void
+need(const struct check *c, const char *key, const char *why)
+{
+    if (!conf_given(c->place, key))
+        TELL(c, key, "[service %s] needs %s%s", c->service->name, key, why);
+}
+
 static void
 check_required(const struct check *c)
 {
-    static const char *const keys[] = { "listen", "cert", "key", "ca",
-                                        "upstream" };
+    const struct conf_service *s = c->service;
+
+    need(c, "listen", "");
+    if (s->listen_tls && !unsound(c, "listen_tls")) {
+        need(c, "cert", "");
+        need(c, "key", "");
+        if (s->client.verify != CONF_VERIFY_NONE)
+            need(c, "ca",
+                 ", the authorities that client certificates must come from");
+    }
+    if (s->protocol == CONF_PROTOCOL_TCP && !unsound(c, "protocol"))
+        need(c, "upstream", "");
+    else if (s->protocol == CONF_PROTOCOL_HTTP && s->route_count == 1 &&
+             !c->build->nameless)
+        need(c, "upstream", ", or a [route NAME]");
+}
+
+/* ---- keys that mean nothing here ---- */
+
+/* client_key - a key of the client side's TLS, where there is none */
+static void
+client_key(const struct check *c, const struct conf_key *key)
+{
+    char other[80];
+
+    (void)snprintf(other, sizeof(other), "upstream_%s", key->name);
+    TELL(c, key->name, "listen_tls = no: %s has no meaning here%s%s", key->name,
+         conf_key_find(CONF_IN_SERVICE, other) != NULL
+             ? "; for the upstream's side write "
+             : "",
+         conf_key_find(CONF_IN_SERVICE, other) != NULL ? other : "");
+}
+
+static void
+check_needs(const struct check *c)
+{
+    bool plain = !c->service->listen_tls && !unsound(c, "listen_tls");
+    bool tcp =
+        c->service->protocol == CONF_PROTOCOL_TCP && !unsound(c, "protocol");
+    const struct scan_section *section = c->place->section;
+    const struct conf_key *key;
     size_t i;
 
-    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (given(c, keys[i]))
+    for (i = 0; i < section->count; i++) {
+        key = conf_key_find(CONF_IN_SERVICE, section->entry[i].key);
+        if (key == NULL)
             continue;
-        if (strcmp(keys[i], "ca") != 0)
-            TELL(c, keys[i], "[service %s] needs %s", c->service->name,
-                 keys[i]);
-        else if (c->service->verify != CONF_VERIFY_NONE)
-            TELL(c, "ca",
-                 "[service %s] needs ca, the authorities that client "
-                 "certificates must come from",
-                 c->service->name);
+        if (key->need == CONF_NEED_TLS && plain)
+            client_key(c, key);
+        else if (key->need == CONF_NEED_HTTP && tcp)
+            TELL(c, section->entry[i].key, "%s needs protocol = http",
+                 section->entry[i].key);
     }
 }
 
-static void
-check_pair(const struct check *c)
+/* ---- one side ---- */
+
+/* one side under check, with its prefix */
+struct side {
+    struct check c;
+    const struct conf_tls *tls;
+    const char *prefix;
+};
+
+/* named - the key of this side; four at a time */
+static const char *
+named(const struct side *s, const char *key)
 {
-    const struct conf_service *s = c->service;
+    static char name[4][64];
+    static unsigned turn;
 
-    if (s->cert == NULL || s->key == NULL || strcmp(s->cert, s->key) != 0)
-        return;
-    TELL(c, "key",
-         "key: the same file as cert; split it: openssl pkey -in %s -out "
-         "NAME.key; openssl crl2pkcs7 -nocrl -certfile %s | openssl pkcs7 "
-         "-print_certs -out NAME.crt",
-         s->key, s->key);
-}
-
-static void
-check_tls(const struct check *c)
-{
-    const struct conf_service *s = c->service;
-    const char *key = given(c, "tls_max") ? "tls_max" : "tls_min";
-
-    if (s->tls_min > s->tls_max)
-        TELL(c, key, "tls_min = 1.%ld is above tls_max = 1.%ld", s->tls_min,
-             s->tls_max);
-    else if (s->tls_max == CONF_TLS_12 &&
-             strcmp(s->groups, "X25519MLKEM768") == 0)
-        TELL(c, "groups",
-             "groups: X25519MLKEM768 is for TLS 1.3 alone, and "
-             "tls_max is 1.2: no group is left");
-}
-
-/* plaintext_refused - unsafe_plaintext is missing or says no; a value that is
- * neither was complained about already */
-static bool
-plaintext_refused(const struct check *c)
-{
-    const struct scan_entry *entry =
-        scan_find(c->place->section, "unsafe_plaintext");
-
-    return entry == NULL ||
-           (entry->value != NULL && strcmp(entry->value, "no") == 0);
-}
-
-static void
-check_plaintext(const struct check *c, const struct addr *addr)
-{
-    if (!addr_is_local(addr) && plaintext_refused(c))
-        TELL(c, "upstream",
-             "upstream: %s is beyond this machine, and what goes there is not "
-             "encrypted; if that is meant, say unsafe_plaintext = yes",
-             addr->text);
-}
-
-static void
-check_upstream(const struct check *c)
-{
-    const struct conf_addrs *up = &c->service->upstream;
-    size_t i;
-
-    for (i = 0; i < up->count; i++) {
-        if (up->item[i].kind == ADDR_RESPOND && up->count > 1)
-            TELL(c, "upstream", "upstream: respond: stands alone");
-        if (up->item[i].tls)
-            TELL(c, "upstream",
-                 "upstream \"%s\": the scheme tls: is not known here; allowed "
-                 "are HOST:PORT, [IPV6]:PORT, unix:/path and respond:CODE "
-                 "\"text\"",
-                 up->item[i].text);
-        else
-            check_plaintext(c, &up->item[i]);
-    }
-}
-
-/* ---- listen addresses ---- */
-
-static bool
-v4_clash(const struct addr *a, const struct addr *b)
-{
-    const struct sockaddr_in *one = (const void *)&a->sa;
-    const struct sockaddr_in *two = (const void *)&b->sa;
-
-    return one->sin_addr.s_addr == two->sin_addr.s_addr ||
-           one->sin_addr.s_addr == htonl(INADDR_ANY) ||
-           two->sin_addr.s_addr == htonl(INADDR_ANY);
+    turn = (turn + 1) % 4;
+    (void)snprintf(name[turn], sizeof(name[turn]), "%s%s", s->prefix, key);
+    return name[turn];
 }
 
 static bool
-v6_clash(const struct addr *a, const struct addr *b)
-{
-    const struct sockaddr_in6 *one = (const void *)&a->sa;
-    const struct sockaddr_in6 *two = (const void *)&b->sa;
-
-    return IN6_ARE_ADDR_EQUAL(&one->sin6_addr, &two->sin6_addr) ||
-           IN6_IS_ADDR_UNSPECIFIED(&one->sin6_addr) ||
-           IN6_IS_ADDR_UNSPECIFIED(&two->sin6_addr);
-}
-
-/* clash - the kernel will not let both listen */
-static bool
-clash(const struct addr *a, const struct addr *b)
-{
-    if (a->kind != b->kind || a->sa.ss_family != b->sa.ss_family)
-        return false;
-    if (a->kind == ADDR_UNIX)
-        return memcmp(&a->sa, &b->sa, a->sa_len) == 0;
-    if (a->port != b->port || a->port == 0)
-        return false;
-    return a->sa.ss_family == AF_INET ? v4_clash(a, b) : v6_clash(a, b);
-}
-
-/* clash_in - does one of the first count addresses of other clash? */
-static bool
-clash_in(const struct addr *addr, const struct conf_addrs *other, size_t count)
+holds(const struct conf_list *list, const char *item)
 {
     size_t i;
 
-    for (i = 0; i < count; i++)
-        if (clash(addr, &other->item[i]))
+    for (i = 0; i < list->count; i++)
+        if (strcmp(list->item[i], item) == 0)
             return true;
     return false;
 }
 
 static void
-check_listen(const struct check *c)
+check_pairs(const struct side *s)
 {
-    const struct conf_service *first = c->build->conf->service, *s;
-    const struct conf_addrs *mine = &c->service->listen;
-    const struct conf_place *place;
-    size_t i, told = 0;
+    const struct conf_list *cert = &s->tls->cert, *key = &s->tls->key;
+    size_t i;
 
-    for (i = 0; i < mine->count && told == 0; i++)
-        for (s = first; s <= c->service && told == 0; s++) {
-            if (!clash_in(&mine->item[i], &s->listen,
-                          s == c->service ? i : s->listen.count))
-                continue;
-            place = &c->build->service[s - first];
-            TELL(c, "listen",
-                 "listen: %s is taken already by [service %s], %s:%u",
-                 mine->item[i].text, s->name, c->build->file[place->file].shown,
-                 conf_line(place, "listen"));
-            told = 1;
-        }
+    for (i = 0; i < key->count; i++)
+        if (holds(cert, key->item[i]))
+            TELL(&s->c, named(s, "key"),
+                 "%s: the same file as %s; split it: openssl pkey -in %s -out "
+                 "NAME.key; openssl crl2pkcs7 -nocrl -certfile %s | openssl "
+                 "pkcs7 -print_certs -out NAME.crt",
+                 named(s, "key"), named(s, "cert"), key->item[i], key->item[i]);
+    if (cert->count > 0 && key->count > 0 && cert->count != key->count)
+        TELL(&s->c, named(s, "key"),
+             "%s: each certificate has its key, but there are %zu of %s and "
+             "%zu of %s",
+             named(s, "key"), cert->count, "cert", key->count, "key");
+}
+
+static void
+check_versions(const struct side *s)
+{
+    const struct conf_tls *tls = s->tls;
+    bool max_given = conf_given(s->c.place, named(s, "tls_max"));
+
+    if (tls->min > tls->max)
+        TELL(&s->c, named(s, max_given ? "tls_max" : "tls_min"),
+             "%s = 1.%ld is above %s = 1.%ld", named(s, "tls_min"), tls->min,
+             named(s, "tls_max"), tls->max);
+    else if (tls->max == CONF_TLS_12 &&
+             strcmp(tls->groups, "X25519MLKEM768") == 0)
+        TELL(&s->c, named(s, "groups"),
+             "%s: X25519MLKEM768 is for TLS 1.3 alone, and %s is 1.2: no group "
+             "is left",
+             named(s, "groups"), named(s, "tls_max"));
+}
+
+void
+conf_check_side(struct conf_build *build, const struct conf_place *place,
+                const struct conf_tls *tls, const char *prefix)
+{
+    struct side s = { .c = { .build = build, .place = place },
+                      .tls = tls,
+                      .prefix = prefix };
+
+    check_pairs(&s);
+    check_versions(&s);
+}
+
+/* check_alpn - with protocol = http nothing but HTTP/1 is understood */
+static void
+check_alpn(const struct check *c)
+{
+    if (c->service->protocol == CONF_PROTOCOL_HTTP &&
+        holds(&c->service->client.alpn, "h2"))
+        TELL(c, "alpn",
+             "alpn: protocol = http speaks HTTP/1.1 and 1.0 only: h2 cannot be "
+             "offered");
+}
+
+bool
+conf_plaintext_refused(const struct conf_place *service)
+{
+    const struct scan_entry *entry =
+        scan_find(service->section, "unsafe_plaintext");
+
+    return entry == NULL ||
+           (entry->value != NULL && strcmp(entry->value, "no") == 0);
 }
 
 void
@@ -204,10 +206,13 @@ conf_check(struct conf_build *build)
         c.service = &build->conf->service[i];
         c.place = &build->service[i];
         check_required(&c);
-        check_pair(&c);
-        check_tls(&c);
-        check_upstream(&c);
-        check_listen(&c);
+        check_needs(&c);
+        if (c.service->listen_tls) {
+            conf_check_side(build, c.place, &c.service->client, "");
+            check_alpn(&c);
+        }
+        conf_check_routes(build, i);
+        conf_check_listen(build, i);
     }
     if (build->conf->service_count == 0 && !build->nameless)
         conf_tell(build, 0, 0, "there is no [service NAME] section");

@@ -9,7 +9,7 @@
  * quoted  double quotes stood around the whole text.
  * dir     where relative paths start, absolute.
  * files   list files that were read (@FILE) are added; may be NULL.
- * base    the struct conf_global or conf_service.
+ * base    the struct conf_global, conf_service or conf_route.
  * ERR_CONF: why is a sentence without the key: what is wrong, what is allowed.
  *           The field is as before.
  */
@@ -17,10 +17,28 @@ enum err conf_value_set(const struct conf_key *key, const char *text,
                         bool quoted, const char *dir, struct conf_list *files,
                         void *base, struct why *why);
 
+/*
+ * conf_header_set - header NAME of a route; an empty text removes the header
+ * name    as in the key, behind "header.".
+ * ERR_CONF: why is a sentence, as above.
+ * conf_headers_inherit - behind its own, those of from that to does not have
+ */
+enum err conf_header_set(const char *name, const char *text,
+                         struct conf_route *route, struct why *why);
+void conf_headers_inherit(const struct conf_route *from, struct conf_route *to);
+
 /* conf_value_text - the field as it is written in a file: `KEY = ` and a
  * newline around it read back to the same. NULL: it is not set; the caller
  * frees. */
 char *conf_value_text(const struct conf_key *key, const void *base);
+
+/* conf_printed - sprintf into memory of the right size; the caller frees */
+char *conf_printed(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* conf_value_copy - the field of from becomes that of to, whose own is freed;
+ * not for CONF_T_HEADER */
+void conf_value_copy(const struct conf_key *key, const void *from, void *to);
 
 void conf_value_free(const struct conf_key *key, void *base);
 

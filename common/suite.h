@@ -34,6 +34,15 @@ extern const struct suite suites[];
 enum err suite_check(const char *list, bool tls13, char *out, size_t size,
                      struct why *why);
 
+/*
+ * suite_expand - a string in OpenSSL's cipher language (ciphers(1)), such as
+ * HIGH:!aNULL:!MD5, becomes the TLS 1.2 suites of the table that it means, in
+ * the order that OpenSSL gives them. What is unsafe is left out.
+ * ERR_CONF: a word is unknown, or no suite is left: why says what was left out.
+ */
+enum err suite_expand(const char *text, char *out, size_t size,
+                      struct why *why);
+
 /* suite_wolfssl - both lists joined in wolfSSL's names for
  * wolfSSL_CTX_set_cipher_list; tls12/tls13 say which may be used */
 enum err suite_wolfssl(const char *ciphers, const char *ciphersuites,

@@ -129,6 +129,54 @@ text_time_print(int64_t ms, char *out, size_t size)
     return out;
 }
 
+static const struct {
+    char name;
+    long bytes;
+} sizes[] = {
+    { 'g', 1024L * 1024 * 1024 },
+    { 'm', 1024L * 1024 },
+    { 'k', 1024L },
+};
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+enum err
+text_size(const char *text, long min, long max, long *out)
+{
+    const char *unit;
+    int64_t value;
+    long each = 1;
+    enum err code;
+    size_t i;
+
+    if ((code = digits(text, &value, &unit)) == ERR_FORMAT)
+        return ERR_FORMAT;
+    for (i = 0; i < SIZES && *unit != '\0' && each == 1; i++)
+        if (*unit == sizes[i].name)
+            each = sizes[i].bytes;
+    if (unit[each == 1 ? 0 : 1] != '\0')
+        return ERR_FORMAT;
+    if (code != ERR_OK || value > LONG_MAX / each || value * each < min ||
+        value * each > max)
+        return ERR_RANGE;
+    *out = (long)value * each;
+    return ERR_OK;
+}
+
+char *
+text_size_print(long bytes, char *out, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < SIZES && (bytes == 0 || bytes % sizes[i].bytes != 0);)
+        i++;
+    if (i == SIZES)
+        (void)snprintf(out, size, "%ld", bytes);
+    else
+        (void)snprintf(out, size, "%ld%c", bytes / sizes[i].bytes,
+                       sizes[i].name);
+    return out;
+}
+
 enum err
 text_bool(const char *text, bool *out)
 {

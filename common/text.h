@@ -21,6 +21,13 @@ enum err text_time(const char *text, int64_t min, int64_t max, bool never_ok,
 /* text_time_print - the shortest form that text_time reads back the same */
 char *text_time_print(int64_t ms, char *out, size_t size);
 
+/* text_size - bytes: NUMBER, or with a unit k m g (1024 each), within
+ * min..max. ERR_FORMAT, ERR_RANGE. */
+enum err text_size(const char *text, long min, long max, long *out);
+
+/* text_size_print - the shortest form that text_size reads back the same */
+char *text_size_print(long bytes, char *out, size_t size);
+
 /* text_bool - yes, no; nothing else */
 enum err text_bool(const char *text, bool *out);
 

@@ -37,6 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         show(&upstream);
         free(upstream.body);
     }
+    (void)addr_is_host(text);
     free(text);
     return 0;
 }

@@ -291,10 +291,37 @@ text_of_peers(void **state)
     assert_string_equal(addr_text(&none, 0, out), "unknown");
 }
 
+static void
+hosts_without_port(void **state)
+{
+    static const struct {
+        const char *text;
+        bool want;
+    } rows[] = {
+        { "db", true },           { "db.internal", true },
+        { "db.internal.", true }, { "192.0.2.1", true },
+        { "2001:db8::1", true },  { "::1", true },
+        { "a-b_c.d", true },      { "", false },
+        { ".", false },           { "1.2.3", false },
+        { "1.2.3.400", false },   { "[::1]", false },
+        { "db:443", false },      { "*.db", false },
+        { "-db", false },         { "a..b", false },
+        { "a b", false },         { "::1%lo", false },
+        { ":::", false },
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (addr_is_host(rows[i].text) != rows[i].want)
+            fail_msg("\"%s\"", rows[i].text);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts_without_port),
         cmocka_unit_test(listen_forms),
         cmocka_unit_test(listen_refusals),
         cmocka_unit_test(upstream_forms),

@@ -221,7 +221,7 @@ every_error_reads_as_agreed(void **state)
     assert_non_null(here);
     append(slashed, sizeof(slashed), here, "/");
     assert_int_equal(glob(GOLDEN "*.conf", 0, NULL, &found), 0);
-    assert_true(found.gl_pathc >= 40);
+    assert_true(found.gl_pathc >= 90);
     for (i = 0; i < found.gl_pathc; i++)
         bad += !golden(found.gl_pathv[i], slashed);
     globfree(&found);
@@ -255,6 +255,7 @@ static const char full[] =
     "confine = degrade\n"
     "reader_dirs = keys, \"/a,b\", \"/c;d\", @dirs\n"
     "unsafe_reader = yes\n"
+    "watch = no\n"
     "keepers = 3\n"
     "drain_timeout = never\n"
     "reload_retry = 90s\n"
@@ -264,7 +265,17 @@ static const char full[] =
     "listen = 8443, 127.0.0.1:9000, [::1]:9000, \"unix:/run/a,b\"\n"
     "listen_mode = 0660\n"
     "listen_owner = a:b\n"
-    "backlog = 1\n" PAIR "protocol = tcp\n"
+    "backlog = 1\n"
+    "cert = service.crt, \"/b,c.crt\"\n"
+    "key = service.key, b.key\n"
+    "ca = ca.crt\n"
+    "crl = a.crl, b.crl\n"
+    "crl_scope = chain\n"
+    "crl_missing = admit\n"
+    "sni_strict = yes\n"
+    "unsafe_x509v1 = yes\n"
+    "alpn = h2, http/1.1\n"
+    "protocol = tcp\n"
     "verify = optional\n"
     "verify_depth = 0\n"
     "tls_min = TLSv1.3\n"
@@ -325,6 +336,7 @@ every_key_reaches_its_field(void **state)
     assert_string_equal(g->reader_dirs.item[3], "/listed dir");
     assert_string_equal(g->reader_dirs.item[4], in_dir("relative"));
     assert_true(g->unsafe_reader);
+    assert_false(g->watch);
     assert_int_equal(g->keepers, 3);
     assert_true(g->drain_timeout == CLOCK_NEVER);
     assert_true(g->reload_retry == 90000);
@@ -332,38 +344,47 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(conf->service_count, 3);
     assert_non_null(s);
     assert_string_equal(s->file, conf->path);
-    assert_int_equal(s->line, 18);
+    assert_int_equal(s->line, 19);
     assert_int_equal(s->listen.count, 5);
     assert_string_equal(s->listen.item[1].text, "8443");
     assert_int_equal(s->listen.item[4].kind, ADDR_UNIX);
     assert_int_equal(s->listen_mode, 0660);
     assert_string_equal(s->listen_owner, "a:b");
     assert_int_equal(s->backlog, 1);
-    assert_string_equal(s->cert, in_dir("service.crt"));
-    assert_string_equal(s->key, in_dir("service.key"));
-    assert_string_equal(s->ca, in_dir("ca.crt"));
-    assert_int_equal(s->verify, CONF_VERIFY_OPTIONAL);
-    assert_int_equal(s->verify_depth, 0);
-    assert_int_equal(s->tls_min, CONF_TLS_13);
-    assert_int_equal(s->tls_max, CONF_TLS_13);
-    assert_string_equal(s->ciphers, "ECDHE-RSA-AES256-GCM-SHA384");
-    assert_string_equal(s->ciphersuites, "TLS_AES_256_GCM_SHA384");
-    assert_string_equal(s->groups, "P-256:X25519");
+    assert_int_equal(s->client.cert.count, 2);
+    assert_string_equal(s->client.cert.item[0], in_dir("service.crt"));
+    assert_string_equal(s->client.cert.item[1], "/b,c.crt");
+    assert_string_equal(s->client.key.item[0], in_dir("service.key"));
+    assert_string_equal(s->client.ca, in_dir("ca.crt"));
+    assert_int_equal(s->client.crl.count, 2);
+    assert_string_equal(s->client.crl.item[1], in_dir("b.crl"));
+    assert_int_equal(s->client.crl_scope, CONF_CRL_CHAIN);
+    assert_int_equal(s->client.crl_missing, CONF_CRL_ADMIT);
+    assert_true(s->sni_strict && s->listen_tls && s->client.unsafe_x509v1);
+    assert_int_equal(s->client.alpn.count, 2);
+    assert_string_equal(s->client.alpn.item[1], "http/1.1");
+    assert_int_equal(s->client.verify, CONF_VERIFY_OPTIONAL);
+    assert_int_equal(s->client.verify_depth, 0);
+    assert_int_equal(s->client.min, CONF_TLS_13);
+    assert_int_equal(s->client.max, CONF_TLS_13);
+    assert_string_equal(s->client.ciphers, "ECDHE-RSA-AES256-GCM-SHA384");
+    assert_string_equal(s->client.ciphersuites, "TLS_AES_256_GCM_SHA384");
+    assert_string_equal(s->client.groups, "P-256:X25519");
     assert_int_equal(s->workers, 65536);
     assert_int_equal(s->max_use, 0);
     assert_true(s->handshake_timeout == 1);
     assert_true(s->connect_timeout == 3600000);
     assert_true(s->idle_timeout == CLOCK_NEVER);
     assert_true(s->close_timeout == 2500);
-    assert_int_equal(s->upstream.count, 5);
-    assert_int_equal(s->upstream.item[0].kind, ADDR_NAME);
-    assert_string_equal(s->upstream.item[3].text, "[2001:db8::1]:3");
+    assert_int_equal(s->route->upstream.count, 5);
+    assert_int_equal(s->route->upstream.item[0].kind, ADDR_NAME);
+    assert_string_equal(s->route->upstream.item[3].text, "[2001:db8::1]:3");
     assert_true(s->unsafe_plaintext);
     s = conf_service_find(conf, "Respond");
     assert_non_null(s);
-    assert_null(s->ca);
-    assert_int_equal(s->upstream.item[0].code, 404);
-    assert_string_equal(s->upstream.item[0].body, "it's, gone");
+    assert_null(s->client.ca);
+    assert_int_equal(s->route->upstream.item[0].code, 404);
+    assert_string_equal(s->route->upstream.item[0].body, "it's, gone");
     assert_null(conf_service_find(conf, "respond"));
     conf_free(conf);
     conf_free(NULL);
@@ -392,10 +413,10 @@ defaults_are_the_table(void **state)
     assert_int_equal(g->keepers, 0);
     assert_true(g->drain_timeout == 30000 && g->reload_retry == 60000);
     assert_int_equal(s->listen_mode, 0600);
-    assert_int_equal(s->verify, CONF_VERIFY_REQUIRE);
-    assert_int_equal(s->tls_min, CONF_TLS_12);
-    assert_int_equal(s->tls_max, CONF_TLS_13);
-    assert_string_equal(s->groups, SUITE_DEFAULT_GROUPS);
+    assert_int_equal(s->client.verify, CONF_VERIFY_REQUIRE);
+    assert_int_equal(s->client.min, CONF_TLS_12);
+    assert_int_equal(s->client.max, CONF_TLS_13);
+    assert_string_equal(s->client.groups, SUITE_DEFAULT_GROUPS);
     assert_int_equal(s->workers, 64);
     assert_int_equal(s->max_use, 1000);
     assert_true(s->idle_timeout == 3600000);
@@ -445,28 +466,172 @@ what_is_printed_reads_back(void **state)
         load(put("quotes.conf", "[mtlsd]\nreader_dirs = /a, it's\n" LEAST)));
 }
 
-/* the example of the manual with what works in this version */
+static const char http[] =
+    "[route early]\n" /* before its service */
+    "service = api\n"
+    "path = /a\n"
+    "upstream = tls://one, tls://[2001:db8::2]:8443\n"
+    "upstream_policy = robin\n"
+    "upstream_name = one.internal\n"
+    "upstream_cert = a.crt\n"
+    "upstream_key = a.key\n"
+    "upstream_crl = a.crl\n"
+    "upstream_crl_scope = chain\n"
+    "upstream_crl_missing = admit\n"
+    "upstream_verify_depth = 0\n"
+    "upstream_unsafe_x509v1 = yes\n"
+    "upstream_tls_min = 1.3\n"
+    "upstream_tls_max = 1.3\n"
+    "upstream_ciphers = HIGH:!aNULL:!MD5\n"
+    "upstream_ciphersuites = TLS_AES_128_GCM_SHA256\n"
+    "upstream_groups = P-256\n"
+    "upstream_alpn = http/1.1\n"
+    "header.b = route\n"
+    "header.d = \"\"\n"
+    "[service api]\n"
+    "listen = unix:/run/api\n"
+    "listen_tls = no\n"
+    "protocol = http\n"
+    "head_timeout = 1s\n"
+    "body_timeout = 2s\n"
+    "keepalive_timeout = 3s\n"
+    "head_max = 8k\n"
+    "headers_max = 50\n"
+    "upstream_ca = up.crt\n"
+    "upstream_verify_depth = 5\n"
+    "header.a = \"a ; b\"\n"
+    "header.b = service $remote_addr:${remote_port} 5$$\n"
+    "header.c = 'it is \"quoted\" # twice'\n"
+    "header.e = it's \"x\", y\n"
+    "[route long]\n"
+    "service = api\n"
+    "path = /a/longer\n"
+    "upstream = respond:200 \"x\"\n"
+    "[route none]\n"
+    "service = api\n"
+    "path = /n\n"
+    "upstream = tls://two:1\n"
+    "upstream_verify = none\n"
+    "[route root]\n"
+    "service = api\n"
+    "path = /\n"
+    "upstream = unix:/run/x\n";
+
+static void
+a_route_takes_over_what_it_leaves_out(void **state)
+{
+    struct conf *conf = load(put("http.conf", http));
+    const struct conf_service *s = conf->service;
+    const struct conf_route *r = s->route;
+    static const char *const order[] = { "", "long", "early", "none", "root" };
+    size_t i;
+
+    (void)state;
+    assert_int_equal(s->protocol, CONF_PROTOCOL_HTTP);
+    assert_false(s->listen_tls);
+    assert_true(s->head_timeout == 1000 && s->body_timeout == 2000 &&
+                s->keepalive_timeout == 3000);
+    assert_int_equal(s->head_max, 8192);
+    assert_int_equal(s->headers_max, 50);
+    assert_int_equal(s->route_count, COUNT(order));
+    for (i = 0; i < COUNT(order); i++)
+        assert_string_equal(r[i].name, order[i]);
+    assert_int_equal(r[0].upstream.count, 0);
+    assert_null(r[0].path);
+    assert_null(r[0].side.ca); /* for others: nothing of its own is TLS */
+    assert_int_equal(r[0].header_count, 4);
+    assert_string_equal(r[0].header[2].value, "it is \"quoted\" # twice");
+    assert_false(r[1].tls);
+    assert_int_equal(r[1].upstream.item[0].code, 200);
+    assert_null(r[1].side.ca);
+    r = &s->route[2];
+    assert_int_equal(r->line, 1);
+    assert_string_equal(r->path, "/a");
+    assert_true(r->tls);
+    assert_int_equal(r->upstream.count, 2);
+    assert_int_equal(r->upstream.item[0].port, 443);
+    assert_int_equal(r->policy, CONF_POLICY_ROBIN);
+    assert_string_equal(r->upstream_name, "one.internal");
+    assert_string_equal(r->side.cert.item[0], in_dir("a.crt"));
+    assert_string_equal(r->side.key.item[0], in_dir("a.key"));
+    assert_string_equal(r->side.ca, in_dir("up.crt"));
+    assert_string_equal(r->side.crl.item[0], in_dir("a.crl"));
+    assert_int_equal(r->side.crl_scope, CONF_CRL_CHAIN);
+    assert_int_equal(r->side.crl_missing, CONF_CRL_ADMIT);
+    assert_int_equal(r->side.verify, CONF_VERIFY_REQUIRE);
+    assert_int_equal(r->side.verify_depth, 0);
+    assert_true(r->side.unsafe_x509v1);
+    assert_int_equal(r->side.min, CONF_TLS_13);
+    assert_int_equal(r->side.max, CONF_TLS_13);
+    assert_int_equal(strlen(r->side.ciphers), strlen(SUITE_DEFAULT_12));
+    assert_string_equal(r->side.ciphersuites, "TLS_AES_128_GCM_SHA256");
+    assert_string_equal(r->side.groups, "P-256");
+    assert_string_equal(r->side.alpn.item[0], "http/1.1");
+    assert_int_equal(r->header_count, 5);
+    assert_string_equal(r->header[0].name, "b");
+    assert_string_equal(r->header[0].value, "route");
+    assert_string_equal(r->header[1].value, "");
+    assert_string_equal(r->header[2].value, "a ; b");
+    assert_string_equal(r->header[4].value, "it's \"x\", y");
+    r = &s->route[3];
+    assert_int_equal(r->side.verify, CONF_VERIFY_NONE);
+    assert_int_equal(r->side.verify_depth, 5);
+    assert_string_equal(r->header[1].value,
+                        "service $remote_addr:${remote_port} 5$$");
+    assert_int_equal(s->route[4].upstream.item[0].kind, ADDR_UNIX);
+    round_trip(conf);
+}
+
+/* the example of the design, whole but for the rules of a later issue */
 static void
 the_example_loads(void **state)
 {
     struct conf *conf;
 
     (void)state;
-    conf = load(put("example.conf", "; terminate: mTLS in, plain out\n"
-                                    "[mtlsd]\n"
-                                    "user = mtlsd\n"
-                                    "\n"
-                                    "[service web]\n"
-                                    "listen   = 8443\n"
-                                    "cert     = service.crt\n"
-                                    "key      = service.key\n"
-                                    "ca       = root_authority.crt\n"
-                                    "upstream = 127.0.0.1:8080\n"
-                                    "[service api]\n"
-                                    "protocol   = tcp\n"
-                                    "listen     = 127.0.0.1:8081\n" PAIR
-                                    "upstream   = respond:200 \"hello\"\n"));
-    assert_int_equal(conf->service_count, 2);
+    conf =
+        load(put("example.conf", "; terminate: mTLS in, plain out\n"
+                                 "[mtlsd]\n"
+                                 "user = mtlsd\n"
+                                 "\n"
+                                 "[service web]\n"
+                                 "listen   = 8443\n"
+                                 "cert     = service.crt\n"
+                                 "key      = service.key\n"
+                                 "ca       = root_authority.crt\n"
+                                 "crl      = ca.crl\n"
+                                 "upstream = 127.0.0.1:8080\n"
+                                 "\n"
+                                 "; originate: plain in, mTLS out\n"
+                                 "[service db]\n"
+                                 "listen_tls    = no\n"
+                                 "listen        = 127.0.0.1:6432\n"
+                                 "upstream      = tls://db.internal:6432\n"
+                                 "upstream_cert = peer.crt\n"
+                                 "upstream_key  = peer.key\n"
+                                 "upstream_ca   = root_authority.crt\n"
+                                 "\n"
+                                 "; http, with routes\n"
+                                 "[service api]\n"
+                                 "protocol   = http\n"
+                                 "listen_tls = no\n"
+                                 "listen     = 127.0.0.1:8081\n"
+                                 "upstream   = respond:200 \"hello\"\n"
+                                 "[route up]\n"
+                                 "service  = api\n"
+                                 "path     = /upstream\n"
+                                 "upstream = tls://myserver.internal.net:443\n"
+                                 "upstream_cert = client.crt\n"
+                                 "upstream_key  = client.key\n"
+                                 "upstream_ca   = ca.crt\n"
+                                 "upstream_ciphers = HIGH:!aNULL:!MD5\n"
+                                 "upstream_verify_depth = 2\n"
+                                 "header.x-real-ip = $remote_addr\n"));
+    assert_int_equal(conf->service_count, 3);
+    assert_true(conf->service[1].route->tls);
+    assert_int_equal(conf->service[2].route_count, 2);
+    assert_string_equal(conf->service[2].route[1].header[0].value,
+                        "$remote_addr");
     round_trip(conf);
 }
 
@@ -562,6 +727,17 @@ part(const char *text, const char *from)
     return at;
 }
 
+/* explained_in - where the manual page explains keys of that section; those of
+ * both stand with the services */
+static const char *
+explained_in(const char *page, enum conf_section section)
+{
+    if (section == CONF_IN_MTLSD)
+        return page;
+    return part(page, section == CONF_IN_ROUTE ? ".Sh THE SECTIONS route"
+                                               : ".Sh THE SECTIONS service");
+}
+
 static void
 the_manual_page_has_every_key_and_no_other(void **state)
 {
@@ -569,25 +745,26 @@ the_manual_page_has_every_key_and_no_other(void **state)
     const struct conf_key *key;
     enum conf_section section = CONF_IN_MTLSD;
     const char *service = part(page, ".Sh THE SECTIONS service");
+    const char *route = part(page, ".Sh THE SECTIONS route");
 
     (void)state;
     for (key = conf_keys; key->name != NULL; key++) {
         (void)snprintf(item, sizeof(item), ".It Ic %s", key->name);
-        if (!line_has(key->section == CONF_IN_MTLSD ? page : service, item))
+        if (!line_has(explained_in(page, key->section), item))
             fail_msg("%s does not explain %s", PAGE, key->name);
         if (key->preset != NULL && strchr(key->preset, '_') == NULL &&
             strlen(key->preset) < 60) {
-            (void)snprintf(item, sizeof(item), ".Li %s .\n", key->preset);
-            at = strstr(strstr(key->section == CONF_IN_MTLSD ? page : service,
-                               key->name),
-                        item);
+            (void)snprintf(name, sizeof(name), ".Li %s .\n", key->preset);
+            at = strstr(strstr(explained_in(page, key->section), item), name);
             if (at == NULL)
                 fail_msg("%s: the default of %s is %s", PAGE, key->name,
                          key->preset);
         }
     }
     for (at = page; (at = strstr(at, "\n.It Ic ")) != NULL; at++) {
-        section = at > service ? CONF_IN_SERVICE : CONF_IN_MTLSD;
+        section = at > route     ? CONF_IN_ROUTE
+                  : at > service ? CONF_IN_SERVICE
+                                 : CONF_IN_MTLSD;
         assert_int_equal(sscanf(at, "\n.It Ic %79s", name), 1);
         if (conf_key_find(section, name) == NULL)
             fail_msg("%s explains %s, which is no key", PAGE, name);
@@ -610,6 +787,8 @@ the_manual_page_names_what_waits_for_a_restart(void **state)
         /* a name that two sections have is fixed in the one that says so */
         if (conf_key_find(CONF_IN_MTLSD, key->name) != NULL &&
             key->section == CONF_IN_SERVICE)
+            continue;
+        if (key->section == CONF_IN_ROUTE) /* `service' is a word, too */
             continue;
         for (at = from; at < to; at += strcspn(at, " \n") + 1) {
             (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " \n"),
@@ -643,25 +822,34 @@ the_default_file_has_every_key_at_its_default(void **state)
     char *text = slurp(DEFAULTS), line[1100], want[1100], name[80];
     const char *at, *service = part(text, "#[service web]");
     const struct conf_key *key;
+    enum conf_section section = CONF_IN_MTLSD;
 
     (void)state;
     for (key = conf_keys; key->name != NULL; key++) {
         const char *hash =
-            key->section == CONF_IN_SERVICE || key->preset == NULL ? "#" : "";
+            key->section != CONF_IN_MTLSD || key->preset == NULL ? "#" : "";
 
-        (void)snprintf(want, sizeof(want), "%s%s = %s", hash, key->name,
-                       key->preset != NULL ? key->preset : "");
+        if (key->type == CONF_T_HEADER)
+            (void)snprintf(want, sizeof(want), "#%s", CONF_HEADER_PREFIX);
+        else
+            (void)snprintf(want, sizeof(want), "%s%s = %s", hash, key->name,
+                           key->preset != NULL ? key->preset : "");
         at = strstr(key->section == CONF_IN_MTLSD ? text : service, want);
         if (at == NULL || at[-1] != '\n' ||
             (key->preset != NULL && at[strlen(want)] != '\n'))
             fail_msg("%s does not have %s", DEFAULTS, want);
     }
     for (at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
-        if (!bare_line(at, line, sizeof(line)) || line[0] == '[')
+        if (!bare_line(at, line, sizeof(line)))
+            continue;
+        if (strncmp(line, "[service", 8) == 0)
+            section = CONF_IN_SERVICE;
+        else if (strncmp(line, "[route", 6) == 0)
+            section = CONF_IN_ROUTE;
+        if (line[0] == '[')
             continue;
         assert_int_equal(sscanf(line, "%79s", name), 1);
-        if (conf_key_find(at > service ? CONF_IN_SERVICE : CONF_IN_MTLSD,
-                          name) == NULL)
+        if (conf_key_find(section, name) == NULL)
             fail_msg("%s has %s, which is no key", DEFAULTS, name);
     }
     free(text);
@@ -699,8 +887,9 @@ the_table_is_sound(void **state)
         assert_true(key->min <= key->max);
         assert_int_equal(key->type == CONF_T_WORD, key->words != NULL);
         for (other = conf_keys; other < key; other++)
-            assert_false(other->section == key->section &&
-                         strcmp(other->name, key->name) == 0);
+            assert_false(strcmp(other->name, key->name) == 0 &&
+                         (conf_key_in(other, key->section) ||
+                          conf_key_in(key, other->section)));
     }
     assert_string_equal(conf_key_nearest(CONF_IN_SERVICE, "certt"), "cert");
     assert_null(conf_key_nearest(CONF_IN_MTLSD, "certt"));
@@ -716,6 +905,7 @@ main(void)
         cmocka_unit_test(every_key_reaches_its_field),
         cmocka_unit_test(defaults_are_the_table),
         cmocka_unit_test(what_is_printed_reads_back),
+        cmocka_unit_test(a_route_takes_over_what_it_leaves_out),
         cmocka_unit_test(the_example_loads),
         cmocka_unit_test(includes_are_read_in_order),
         cmocka_unit_test(fixed_changes_are_named),

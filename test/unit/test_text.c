@@ -338,10 +338,61 @@ memory_comes_zeroed(void **state)
     free(at);
 }
 
+static void
+sizes(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err want;
+        long value;
+        const char *print;
+    } rows[] = {
+        { "1", ERR_OK, 1, "1" },
+        { "1k", ERR_OK, 1024, "1k" },
+        { "1024", ERR_OK, 1024, "1k" },
+        { "1025", ERR_OK, 1025, "1025" },
+        { "16k", ERR_OK, 16384, "16k" },
+        { "3m", ERR_OK, 3145728, "3m" },
+        { "1g", ERR_OK, 1073741824, "1g" },
+        { "2g", ERR_RANGE, 0, NULL },
+        { "0", ERR_RANGE, 0, NULL },
+        { "0k", ERR_RANGE, 0, NULL },
+        { "9223372036854775807k", ERR_RANGE, 0, NULL },
+        { "9223372036854775808", ERR_RANGE, 0, NULL },
+        { "99999999999999999999g", ERR_RANGE, 0, NULL },
+        { "", ERR_FORMAT, 0, NULL },
+        { "k", ERR_FORMAT, 0, NULL },
+        { "1K", ERR_FORMAT, 0, NULL },
+        { "1kk", ERR_FORMAT, 0, NULL },
+        { "1kb", ERR_FORMAT, 0, NULL },
+        { "1 k", ERR_FORMAT, 0, NULL },
+        { "01", ERR_FORMAT, 0, NULL },
+        { "-1", ERR_FORMAT, 0, NULL },
+        { "1.5k", ERR_FORMAT, 0, NULL },
+        { "never", ERR_FORMAT, 0, NULL },
+    };
+    char text[32];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        long value = 0;
+
+        if (text_size(rows[i].text, 1, 1073741824, &value) != rows[i].want ||
+            value != rows[i].value)
+            fail_msg("\"%s\"", rows[i].text);
+        if (rows[i].print != NULL)
+            assert_string_equal(text_size_print(value, text, sizeof(text)),
+                                rows[i].print);
+    }
+    assert_string_equal(text_size_print(0, text, sizeof(text)), "0");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes),
         cmocka_unit_test(long_takes_the_whole_text_or_nothing),
         cmocka_unit_test(octal_wants_its_leading_zero),
         cmocka_unit_test(time_needs_a_unit),

@@ -1,0 +1,47 @@
+/* conf_convert.h - what the files that convert values share; conf_*.c only */
+#ifndef COMMON_CONF_CONVERT_H
+#define COMMON_CONF_CONVERT_H
+#include "common/conf.h"
+#include "common/conf_keys.h"
+
+/* one conversion under way */
+struct convert {
+    const struct conf_key *key;
+    const char *text;
+    bool quoted;
+    const char *dir;
+    struct conf_list *files;
+    struct why *why;
+};
+
+/* conf_refuse - ERR_CONF with what is allowed, and the nearest of words (NULL:
+ * no words) */
+enum err conf_refuse(const struct convert *c, const char *const *words,
+                     const char *allowed);
+
+/* conf_replace - a new text for a field that owns one */
+void conf_replace(char **field, char *text);
+
+/* conf_set_* - the text becomes the field, or ERR_CONF and why: what is
+ * allowed. Users, groups, files: conf_names.c */
+enum err conf_set_id(const struct convert *c, char **out);
+enum err conf_set_ids(const struct convert *c, struct conf_list *out);
+enum err conf_set_owner(const struct convert *c, char **out);
+enum err conf_set_path(const struct convert *c, char **out);
+enum err conf_set_paths(const struct convert *c, struct conf_list *out);
+enum err conf_set_chroot(const struct convert *c, char **out);
+enum err conf_set_log(const struct convert *c, char **out);
+
+/* names that peers see: conf_web.c */
+enum err conf_set_host(const struct convert *c, char **out);
+enum err conf_set_alpn(const struct convert *c, struct conf_list *out);
+enum err conf_set_url_path(const struct convert *c, char **out);
+
+/* addresses: conf_addrs.c */
+enum err conf_set_addrs(const struct convert *c, struct conf_addrs *out);
+void conf_addrs_copy(const struct conf_addrs *from, struct conf_addrs *to);
+void conf_addrs_free(struct conf_addrs *addrs);
+
+/* headers of a route: conf_header.c */
+void conf_headers_free(struct conf_route *route);
+#endif

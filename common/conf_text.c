@@ -1,0 +1,167 @@
+/*
+ * conf_text.c - one value: from its field back to its text
+ *
+ * Owns how each type is written, with the quotes that it needs.
+ */
+#include "common/conf.h"
+#include "common/conf_keys.h"
+#include "common/conf_value.h"
+#include "common/mem.h"
+#include "common/scan.h"
+#include "common/text.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *
+conf_printed(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+    int n;
+
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    return n >= 0 ? text : mem_copy("");
+}
+
+/* written - value with the quotes that it needs; takes value. Where there is no
+ * way to write it, it stays as it is, and print_key finds that out. */
+static char *
+written(char *value)
+{
+    size_t size = strlen(value) + 3;
+    char *out = mem_new(size);
+
+    if (scan_quote(value, false, out, size) == ERR_OK ||
+        scan_quote(value, true, out, size) == ERR_OK) {
+        free(value);
+        return out;
+    }
+    free(out);
+    return value;
+}
+
+/* add_item - one more item behind a comma; double quotes where the list would
+ * be read wrong without. Takes the old list, returns the new one. */
+static char *
+add_item(char *list, const char *item)
+{
+    size_t len = strlen(item);
+    bool quote = strpbrk(item, ",;#") != NULL || item[0] == '@' ||
+                 item[0] == '\'' || item[0] == ' ' || item[len - 1] == ' ';
+    const char *q = quote ? "\"" : "";
+    char *out;
+
+    if (list == NULL)
+        return conf_printed("%s%s%s", q, item, q);
+    out = conf_printed("%s, %s%s%s", list, q, item, q);
+    free(list);
+    return out;
+}
+
+static char *
+list_text(const struct conf_list *list)
+{
+    char *text = NULL;
+    size_t i;
+
+    for (i = 0; i < list->count; i++)
+        text = add_item(text, list->item[i]);
+    return text != NULL ? written(text) : NULL;
+}
+
+static char *
+addrs_text(const struct conf_key *key, const struct conf_addrs *addrs)
+{
+    const struct addr *item = addrs->item;
+    char *text = NULL;
+    size_t i;
+
+    if (addrs->count == 1 && item[0].kind == ADDR_RESPOND)
+        return written(mem_copy(item[0].text));
+    for (i = 0; i < addrs->count; i++) {
+        /* PORT alone became two addresses with the same text */
+        if (key->type == CONF_T_LISTEN && i > 0 &&
+            strcmp(item[i].text, item[i - 1].text) == 0)
+            continue;
+        text = add_item(text, item[i].text);
+    }
+    return text != NULL ? written(text) : NULL;
+}
+
+static char *
+long_text(const struct conf_key *key, long value)
+{
+    char size[32];
+
+    if (key->type == CONF_T_OCTAL)
+        return conf_printed("0%lo", value);
+    if (key->type == CONF_T_SIZE)
+        return mem_copy(text_size_print(value, size, sizeof(size)));
+    if (key->type == CONF_T_COUNT && value == 0)
+        return mem_copy("never");
+    if (key->preset == NULL && value == 0)
+        return NULL; /* not given: decided at boot */
+    return conf_printed("%ld", value);
+}
+
+static char *
+word_text(const struct conf_key *key, long value)
+{
+    const struct conf_word *row;
+
+    for (row = key->words; row->word != NULL; row++)
+        if (row->number == value)
+            return mem_copy(row->word);
+    return NULL; /* not given: decided at boot */
+}
+
+char *
+conf_value_text(const struct conf_key *key, const void *base)
+{
+    const void *field = (const char *)base + key->field;
+    char *const *text = field;
+    char time[32];
+
+    switch (key->type) {
+    case CONF_T_INCLUDE:
+    case CONF_T_SERVICE:
+    case CONF_T_HEADER: /* several keys: print_headers */
+        return NULL;
+    case CONF_T_ID:
+    case CONF_T_OWNER:
+    case CONF_T_CHROOT:
+    case CONF_T_LOG:
+    case CONF_T_PATH:
+    case CONF_T_HOST:
+    case CONF_T_CIPHERS:
+    case CONF_T_CIPHERSUITES:
+    case CONF_T_GROUPS:
+    case CONF_T_URL_PATH:
+        return *text != NULL ? written(mem_copy(*text)) : NULL;
+    case CONF_T_IDS:
+    case CONF_T_PATHS:
+    case CONF_T_ALPN:
+        return list_text(field);
+    case CONF_T_BOOL:
+        return mem_copy(*(const bool *)field ? "yes" : "no");
+    case CONF_T_LONG:
+    case CONF_T_COUNT:
+    case CONF_T_SIZE:
+    case CONF_T_OCTAL:
+        return long_text(key, *(const long *)field);
+    case CONF_T_TIME:
+    case CONF_T_TIME_NEVER:
+        return mem_copy(
+            text_time_print(*(const int64_t *)field, time, sizeof(time)));
+    case CONF_T_WORD:
+        return word_text(key, *(const long *)field);
+    case CONF_T_LISTEN:
+    case CONF_T_UPSTREAM:
+        return addrs_text(key, field);
+    }
+    return NULL;
+}
