@@ -32,12 +32,15 @@ keywire_digest_len(enum keywire_alg alg)
 
 /* data_len_ok - may alg, a number from another process, sign len bytes? */
 static bool
-data_len_ok(unsigned alg, size_t len)
+data_len_ok(unsigned side, unsigned alg, size_t len)
 {
+    size_t most =
+        side == KEYWIRE_UPSTREAM_SIDE ? KEYWIRE_DATA_MAX : KEYWIRE_MESSAGE_MAX;
+
     if (alg == KEYWIRE_ECDSA)
         return len == 32 || len == 48 || len == 64;
     if (alg == KEYWIRE_ED25519)
-        return len >= 1 && len <= KEYWIRE_DATA_MAX;
+        return len >= 1 && len <= most;
     /* an unknown algorithm has digest length 0, and 0 is no length */
     return len > 0 && len == keywire_digest_len((enum keywire_alg)alg);
 }
@@ -48,7 +51,7 @@ keywire_request_ok(const struct keywire_request *request, size_t len)
     return len >= KEYWIRE_REQUEST_HEAD && request->op == KEYWIRE_SIGN &&
            (request->side == KEYWIRE_CLIENT_SIDE ||
             request->side == KEYWIRE_UPSTREAM_SIDE) &&
-           request->key == 0 && data_len_ok(request->alg, request->len) &&
+           data_len_ok(request->side, request->alg, request->len) &&
            len == KEYWIRE_REQUEST_HEAD + request->len;
 }
 

@@ -11,18 +11,23 @@
  * a request about it. A packet that breaks a rule of this page closes the
  * pair, and the worker ends.
  */
-#define KEYWIRE_DATA_MAX \
-    512                     /* Ed25519 signs the message itself: RFC 8446 4.4.3
-                              * content is at most 64 + 34 + 64 bytes; TLS 1.2
-                              * ServerKeyExchange 32 + 32 + 4 + 133 */
-#define KEYWIRE_SIG_MAX 512 /* RSA-4096 */
+
+/*
+ * Ed25519 signs the message itself. That is short (RFC 8446 4.4.3: 64 + 34 + 64
+ * bytes; TLS 1.2 ServerKeyExchange: 32 + 32 + 4 + 133), but for a client in TLS
+ * 1.2, which signs the handshake so far: both chains, and the upstream's list of
+ * CAs. Of a packet only what is used is sent or touched.
+ */
+#define KEYWIRE_MESSAGE_MAX 512         /* on the client side */
+#define KEYWIRE_DATA_MAX    (16u << 10) /* on the upstream side */
+#define KEYWIRE_SIG_MAX     512         /* RSA-4096 */
 
 enum keywire_op { KEYWIRE_SIGN = 1 };
 enum keywire_side { KEYWIRE_CLIENT_SIDE = 0, KEYWIRE_UPSTREAM_SIDE = 1 };
 
 enum keywire_alg {                    /* data must have exactly this length */
                    KEYWIRE_ECDSA = 1, /* a digest of 32, 48 or 64 bytes */
-                   KEYWIRE_ED25519,   /* the message, 1 to KEYWIRE_DATA_MAX */
+                   KEYWIRE_ED25519,   /* the message, 1 to the side's maximum */
                    KEYWIRE_RSA_PKCS1_SHA256, /* 32: the digest, not the DigestInfo */
                    KEYWIRE_RSA_PKCS1_SHA384, /* 48 */
                    KEYWIRE_RSA_PKCS1_SHA512, /* 64 */
@@ -34,7 +39,8 @@ enum keywire_alg {                    /* data must have exactly this length */
 struct keywire_request { /* host byte order: both ends are one program */
     uint8_t op;          /* enum keywire_op */
     uint8_t side;        /* enum keywire_side */
-    uint8_t key;  /* index of the certificate within that side: 0 today */
+    uint8_t key;  /* index within that side: the certificate on the client
+                   * side, the route on the upstream side */
     uint8_t alg;  /* enum keywire_alg */
     uint16_t len; /* of data; the packet is exactly this long */
     uint8_t data[KEYWIRE_DATA_MAX];

@@ -55,6 +55,7 @@ struct relay {
     struct flow flow[FLOWS];
     bool mute[FLOWS];  /* this end hung up and we want nothing from it now */
     enum reason first; /* who finished first */
+    int alert;         /* of the end that broke, -1 */
     const struct relay_times *times;
     int64_t deadline;
     uint64_t seen; /* total at the last look, for idle time and progress */
@@ -151,9 +152,8 @@ end_reason(const struct relay *relay, const struct stream *end, ssize_t error)
 
     if (error == -ERR_RESET)
         return client ? REASON_CLIENT_RESET : REASON_UPSTREAM_RESET;
-    if (error ==
-        -ERR_TRUNCATED) /* of an upstream, a word of its own says less */
-        return client ? REASON_CLIENT_TRUNCATED : REASON_UPSTREAM_RESET;
+    if (error == -ERR_TRUNCATED)
+        return client ? REASON_CLIENT_TRUNCATED : REASON_UPSTREAM_TRUNCATED;
     return client ? REASON_CLIENT_ERROR : REASON_UPSTREAM_ERROR;
 }
 
@@ -209,7 +209,17 @@ farewell(struct flow *flow)
     stream_abort(flow->to);
 }
 
-/* broke - an end failed: say goodbye to the other one */
+/* refused - an upstream that speaks TLS 1.3 looks at our certificate after our
+ * own handshake is over; its alert is the first thing that we read then */
+static bool
+refused(const struct relay *relay, const struct stream *culprit)
+{
+    return culprit == relay->end[DOWN] && relay->flow[DOWN].total == 0 &&
+           alert_refuses_us(culprit->alert);
+}
+
+/* broke - an end failed: say goodbye to the other one. The culprit's alert may
+ * be read only then: a write met its reset first. */
 static enum reason
 broke(struct relay *relay, struct stream *culprit, ssize_t error)
 {
@@ -218,7 +228,9 @@ broke(struct relay *relay, struct stream *culprit, ssize_t error)
 
     flow->failed = false;
     farewell(flow);
-    return reason;
+    relay->alert = culprit->alert;
+    return refused(relay, culprit) ? REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE
+                                   : reason;
 }
 
 /* --- waiting -------------------------------------------------------------- */
@@ -393,6 +405,7 @@ relay_run(struct stream *client, struct stream *upstream,
         .flow = { { .from = client, .to = upstream, .buf = buffers[UP] },
                   { .from = upstream, .to = client, .buf = buffers[DOWN] } },
         .first = REASON_NONE,
+        .alert = -1,
         .times = times,
         .deadline = clock_deadline(times->idle_ms),
         .progress = progress,
@@ -400,6 +413,7 @@ relay_run(struct stream *client, struct stream *upstream,
     };
 
     result->end = relay_loop(&relay);
+    result->alert = relay.alert;
     (void)tell(&relay);
     /* nothing of this client is left for whoever takes over the next */
     for (int i = 0; i < FLOWS; i++)

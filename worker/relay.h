@@ -11,9 +11,12 @@ struct relay_result {
     uint64_t in;  /* payload from the client */
     uint64_t out; /* payload to the client */
     /* CLIENT_EOF or UPSTREAM_EOF (who finished first; both halves went
-     * through), CLIENT_TRUNCATED, CLIENT_RESET, UPSTREAM_RESET,
-     * CLIENT_ERROR, UPSTREAM_ERROR, IDLE_TIMEOUT, STOPPED */
+     * through), CLIENT_TRUNCATED, UPSTREAM_TRUNCATED, CLIENT_RESET,
+     * UPSTREAM_RESET, CLIENT_ERROR, UPSTREAM_ERROR, IDLE_TIMEOUT, STOPPED;
+     * UPSTREAM_REFUSED_OUR_CERTIFICATE when it said so before any payload
+     * (TLS 1.3: our own handshake was over before it looked) */
     enum reason end;
+    int alert; /* the fatal alert of the end that broke; -1: none */
 };
 
 struct relay_times {

@@ -12,15 +12,16 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
-#include "common/clock.h"
+#include "common/conf.h"
 #include "common/mem.h"
-#include "common/suite.h"
 #include "common/text.h"
+#include "common/tlsside.h"
+#include "worker/choose.h"
 #include "worker/session.h"
 #include "worker/session_io.h"
+#include "worker/shake.h"
 #include "worker/sign.h"
 #include "worker/verify.h"
-#include "worker/wait.h"
 
 #include <string.h>
 
@@ -80,13 +81,14 @@ code_reason(int code)
 }
 
 static enum reason
-failure_reason(const struct verify *verify, int code, int alert_level)
+failure_reason(const struct verify *verify, const struct sign *sign, int code,
+               int alert_level)
 {
     const struct session *session = verify->session;
 
     if (verify->reason != REASON_NONE)
         return verify->reason;
-    if (verify->rules->sign != NULL && verify->rules->sign->gone)
+    if (sign != NULL && sign->gone)
         return REASON_KEEPER_GONE;
     if (session->io.not_tls)
         return REASON_NOT_TLS;
@@ -109,21 +111,10 @@ failure_err(const struct session *session, enum reason reason)
     return ERR_TLS;
 }
 
-/* library_words - the code as text, without a private buffer of the library */
-static enum err
-library_words(struct why *why, enum err err, int code)
-{
-    char text[WOLFSSL_MAX_ERROR_SZ];
-
-    if (code == VERIFY_CERT_ERROR)
-        return why_set(why, err, "refused by our own rules, not the library's");
-    wolfSSL_ERR_error_string_n((unsigned long)code, text, sizeof(text));
-    return why_set(why, err, "%s (%d)", text, code);
-}
-
 /* fail - say why, in words and by exactly one alert */
 static enum err
-fail(struct verify *verify, int code, enum reason *reason, struct why *why)
+fail(struct verify *verify, const struct sign *sign, int code,
+     enum reason *reason, struct why *why)
 {
     struct session *session = verify->session;
     WOLFSSL_ALERT_HISTORY history;
@@ -133,57 +124,15 @@ fail(struct verify *verify, int code, enum reason *reason, struct why *why)
     session->alert_received = history.last_rx.code;
     if (session->alert_sent < 0 && history.last_tx.code > 0)
         session->alert_sent = history.last_tx.code;
-    *reason = failure_reason(verify, code, history.last_rx.level);
+    *reason = failure_reason(verify, sign, code, history.last_rx.level);
     if (session->tls_error == 0)
         session->tls_error = code;
     if (session->alert_sent < 0 && *reason != REASON_CLIENT_ALERT)
         verify_tell(session, *reason);
-    return library_words(why, failure_err(session, *reason),
-                         session->tls_error);
-}
-
-/* shake - try first, wait only when the library wants more; one deadline for
- * all of it. ERR_TLS: *code is the library's. */
-static enum err
-shake(struct session *session, int64_t deadline, int *code)
-{
-    struct pollfd item = { .fd = session->io.fd };
-    enum err err;
-    int ret;
-
-    while ((ret = wolfSSL_accept(session->ssl)) != WOLFSSL_SUCCESS) {
-        *code = wolfSSL_get_error(session->ssl, ret);
-        if (*code == WOLFSSL_ERROR_WANT_READ)
-            item.events = POLLIN;
-        else if (*code == WOLFSSL_ERROR_WANT_WRITE)
-            item.events = POLLOUT;
-        else
-            return ERR_TLS;
-        if (clock_left(deadline) == 0)
-            return ERR_TIMEOUT;
-        if ((err = wait_for(&item, 1, deadline)) != ERR_OK)
-            return err;
-    }
-    return ERR_OK;
-}
-
-/* group_of - the library's name for a curve, as ours */
-static const char *
-group_of(const char *name)
-{
-    static const char *const known[][2] = {
-        { "X25519MLKEM768", "X25519MLKEM768" },
-        { "X25519", "X25519" },
-        { "SECP256R1", "P-256" },
-        { "SECP384R1", "P-384" },
-        { "SECP521R1", "P-521" },
-    };
-    size_t i;
-
-    for (i = 0; name != NULL && i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcmp(name, known[i][0]) == 0)
-            return known[i][1];
-    return "other";
+    if (*reason == REASON_SNI_UNKNOWN)
+        return why_set(why, ERR_TLS,
+                       "none of our certificates has the name asked for");
+    return shake_words(why, failure_err(session, *reason), session->tls_error);
 }
 
 static void
@@ -197,33 +146,16 @@ read_sni(struct session *session)
         (void)text_escape(name, len, session->sni, sizeof(session->sni));
 }
 
-/* describe - version, suite, group, name asked for: for the log */
 static void
-describe(struct session *session)
+read_alpn(struct session *session)
 {
-    const struct suite *suite;
+    char *name = NULL;
+    word16 len = 0;
 
-    suite =
-        suite_by_id((uint16_t)wolfSSL_get_current_cipher_suite(session->ssl));
-    session->cipher = suite != NULL ? suite->iana : "other";
-    session->version =
-        wolfSSL_version(session->ssl) == TLS1_3_VERSION ? "1.3" : "1.2";
-    session->group = group_of(wolfSSL_get_curve_name(session->ssl));
-    session->resumed = wolfSSL_session_reused(session->ssl) == 1;
-}
-
-/* forget_chain - what a client's chain taught the context must not help the
- * next client */
-static enum err
-forget_chain(struct WOLFSSL_CTX *ctx, struct why *why)
-{
-    WOLFSSL_CERT_MANAGER *manager = wolfSSL_CTX_GetCertManager(ctx);
-
-    if (manager == NULL ||
-        wolfSSL_CertManagerUnloadIntermediateCerts(manager) != WOLFSSL_SUCCESS)
-        return why_set(why, ERR_TLS,
-                       "intermediate certificates could not be unloaded");
-    return ERR_OK;
+    if (wolfSSL_ALPN_GetProtocol(session->ssl, &name, &len) ==
+            WOLFSSL_SUCCESS &&
+        name != NULL)
+        (void)text_escape(name, len, session->alpn, sizeof(session->alpn));
 }
 
 /* begin - a fresh library object on this descriptor */
@@ -233,7 +165,7 @@ begin(const struct session_rules *rules, int fd, struct session *out,
 {
     out->alert_sent = out->alert_received = -1;
     out->io.fd = fd;
-    if ((out->ssl = wolfSSL_new(rules->ctx)) == NULL)
+    if ((out->ssl = wolfSSL_new(rules->side->ctx)) == NULL)
         return why_set(why, ERR_TLS, "no TLS session object");
     /* wolfSSL_CTX_set_groups alone does not bind a TLS 1.2 server: it takes
      * whatever curve the client names */
@@ -243,8 +175,10 @@ begin(const struct session_rules *rules, int fd, struct session *out,
             return why_set(why, ERR_TLS, "no room for the groups");
     session_io_attach(out->ssl, &out->io);
     verify_attach(out->ssl, verify);
-    if (rules->sign != NULL)
+    if (rules->sign != NULL) {
+        rules->sign->key = rules->side->cert[0].key;
         sign_attach(out->ssl, rules->sign);
+    }
     return ERR_OK;
 }
 
@@ -253,9 +187,8 @@ static enum err
 finish(struct verify *verify, enum reason *reason, struct why *why)
 {
     struct session *session = verify->session;
-    const struct session_rules *rules = verify->rules;
 
-    if ((rules->require && !verify->accepted) ||
+    if ((verify->conf->verify == CONF_VERIFY_REQUIRE && !verify->accepted) ||
         (session->id.present && !verify->accepted) ||
         verify->reason != REASON_NONE) {
         *reason =
@@ -263,7 +196,8 @@ finish(struct verify *verify, enum reason *reason, struct why *why)
         verify_tell(session, *reason);
         return why_set(why, ERR_TLS, "handshake done without a verdict");
     }
-    describe(session);
+    shake_describe(session);
+    read_alpn(session);
     session->io.established = true;
     session->verified = true;
     *reason = REASON_NONE;
@@ -271,18 +205,18 @@ finish(struct verify *verify, enum reason *reason, struct why *why)
 }
 
 static enum err
-run(struct verify *verify, int64_t deadline, enum reason *reason,
-    struct why *why)
+run(struct verify *verify, const struct sign *sign, int64_t deadline,
+    enum reason *reason, struct why *why)
 {
     int code = 0;
-    enum err err = shake(verify->session, deadline, &code);
+    enum err err = shake_run(verify->session, wolfSSL_accept, deadline, &code);
 
     read_sni(verify->session);
     switch (err) {
     case ERR_OK:
         return finish(verify, reason, why);
     case ERR_TLS:
-        return fail(verify, code, reason, why);
+        return fail(verify, sign, code, reason, why);
     case ERR_TIMEOUT:
         *reason = REASON_HANDSHAKE_TIMEOUT;
         return why_set(why, err, "the handshake took too long");
@@ -312,16 +246,22 @@ enum err
 session_accept(const struct session_rules *rules, int fd, int64_t deadline,
                struct session *out, enum reason *reason, struct why *why)
 {
-    struct verify verify = { .rules = rules, .session = out };
+    struct verify verify = { .side = CHAIN_CLIENT,
+                             .tls = rules->side,
+                             .conf = rules->conf,
+                             .session = out };
+    struct choose choose = { .rules = rules, .verify = &verify };
     enum err err, forgotten;
 
     *reason = REASON_INTERNAL;
-    if ((err = forget_chain(rules->ctx, why)) != ERR_OK ||
+    if ((err = shake_forget(rules->side->ctx, why)) != ERR_OK ||
         (err = begin(rules, fd, out, &verify, why)) != ERR_OK)
         return err;
-    err = run(&verify, deadline, reason, why);
+    choose_attach(&choose);
+    err = run(&verify, rules->sign, deadline, reason, why);
+    choose_attach(NULL);
     verify_attach(out->ssl, NULL);
-    forgotten = forget_chain(rules->ctx, err == ERR_OK ? why : NULL);
+    forgotten = shake_forget(rules->side->ctx, err == ERR_OK ? why : NULL);
     if (err == ERR_OK && forgotten != ERR_OK) {
         out->verified = false;
         *reason = REASON_INTERNAL;
@@ -356,15 +296,18 @@ session_end(struct session *session)
 enum err
 session_init(const struct session_rules *rules, struct why *why)
 {
-    if (wolfSSL_CTX_new_rng(rules->ctx) != WOLFSSL_SUCCESS)
+    struct WOLFSSL_CTX *ctx = rules->side->ctx;
+
+    if (wolfSSL_CTX_new_rng(ctx) != WOLFSSL_SUCCESS)
         return why_set(why, ERR_TLS, "no random numbers");
-    if (rules->verify)
-        verify_install(rules->ctx, rules->require);
+    if (rules->conf->verify == CONF_VERIFY_NONE)
+        wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_NONE, NULL);
     else
-        wolfSSL_CTX_set_verify(rules->ctx, WOLFSSL_VERIFY_NONE, NULL);
-    session_io_install(rules->ctx);
+        verify_install(ctx, rules->conf->verify == CONF_VERIFY_REQUIRE);
+    session_io_install(ctx);
+    choose_install(rules);
     if (rules->sign != NULL) {
-        sign_install(rules->ctx);
+        sign_install(ctx);
         sign_ready(rules->sign);
     }
     return ERR_OK;

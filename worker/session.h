@@ -10,7 +10,9 @@
 
 struct WOLFSSL;
 struct WOLFSSL_CTX;
+struct conf_tls;
 struct sign;
+struct tls_side;
 
 /* what the I/O callbacks know of the descriptor */
 struct session_io {
@@ -21,6 +23,7 @@ struct session_io {
     bool not_tls;     /* the first bytes are no TLS handshake record */
     bool muted;       /* our alert is out: the library's own goes nowhere */
     bool established; /* the handshake is over */
+    bool upstream;    /* the peer is a server: it may begin with an alert */
     uint64_t in;      /* bytes from the client, handshake included */
     uint8_t head[2];  /* the first two of them */
 };
@@ -37,7 +40,9 @@ struct session {
     const char *cipher;  /* IANA name */
     const char *group;
     bool resumed;
-    char sni[256];                  /* escaped, "" when none */
+    char sni[256];  /* escaped, "" when none */
+    char alpn[256]; /* escaped, "" when none was agreed on */
+    bool asked;     /* session_connect: the upstream wants a certificate */
     int alert_sent, alert_received; /* -1: none */
     int depth;                      /* of the certificate that failed, 0 leaf */
     int tls_error;                  /* wolfSSL's code, for debug */
@@ -46,12 +51,11 @@ struct session {
     size_t leaf_room; /* the next connection */
 };
 
-struct session_rules { /* how to judge, from the service */
-    struct WOLFSSL_CTX *ctx;
-    struct sign *sign;
-    bool require;     /* verify = require */
-    bool verify;      /* require or optional */
-    int verify_depth; /* intermediates */
+struct session_rules { /* how to judge clients, from the service */
+    const struct tls_side *side;
+    const struct conf_tls *conf; /* verify, verify_depth, crl_*, unsafe_* */
+    struct sign *sign; /* its key is set by the certificate that SNI chose */
+    bool sni_strict;   /* an unknown name is refused: sni_unknown */
     size_t group_count;
     uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };
@@ -75,6 +79,51 @@ enum err session_init(const struct session_rules *rules, struct why *why);
 enum err session_accept(const struct session_rules *rules, int fd,
                         int64_t deadline, struct session *out,
                         enum reason *reason, struct why *why);
+
+/* how to speak TLS to an upstream, from a route */
+struct session_target {
+    const struct tls_side *side;
+    struct sign *sign; /* upstream side; NULL: no certificate of ours */
+    const char *name;  /* must stand in its certificate (RFC 9525: dns and ip
+                           * SANs; the CN only when there is no SAN at all); sent
+                           * as SNI unless it is an address */
+    const struct conf_tls *conf; /* verify, verify_depth, crl_*, unsafe_* */
+    bool ready; /* session_connect's own: false before the first one */
+};
+
+/*
+ * session_target_init - once per worker and target, before the worker's filter:
+ * the keeper's pair gets its timeouts. The context itself is prepared (its RNG,
+ * callbacks) by the first session_connect, because that costs a worker 8 us and
+ * 5 KiB of copied pages per route, and most routes never see this worker.
+ */
+enum err session_target_init(struct session_target *target, struct why *why);
+
+/*
+ * session_connect - the client's handshake with an upstream, like
+ * session_accept: one deadline, exact reasons (unknown_ca, expired, bad_name,
+ * revoked ... are about the upstream's certificate;
+ * upstream_refused_our_certificate; upstream_tls for the rest), *out is ended
+ * with session_end by the caller in every case. out->id is the upstream's.
+ * TLS 1.3: an upstream's refusal of our certificate arrives with the first
+ * read (RFC 8446 4.4.2.4): see session_refused_us.
+ */
+enum err session_connect(struct session_target *target, int fd,
+                         int64_t deadline, struct session *out,
+                         enum reason *reason, struct why *why);
+
+/*
+ * session_refused_us - did the upstream say that it does not accept our
+ * certificate, or misses one? Looks at the last alert received, after the
+ * handshake too: that is where TLS 1.3 says it (relay.h tells it by itself).
+ */
+bool session_refused_us(const struct session *session);
+
+/* session_refusal - the sentence for it: alert (relay_result.alert), and who has
+ * issued our certificate. The names of CAs that the upstream accepts are not
+ * available from the library. Returns ERR_TLS. */
+enum err session_refusal(const struct session_target *target, int alert,
+                         struct why *why);
 
 /* session_alert - end a verified session with the alert of a reason, where it
  * has one: no upstream for this client. Nothing is sent after it. */

@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* head_check - a TLS client begins with a handshake record of version 3.x */
+/* head_check - a TLS client begins with a handshake record of version 3.x; a
+ * server may begin with an alert */
 static bool
 head_check(struct session_io *io, const char *buf, size_t len)
 {
@@ -23,7 +24,8 @@ head_check(struct session_io *io, const char *buf, size_t len)
 
     for (i = 0; i < len && io->in + i < sizeof(io->head); i++)
         io->head[io->in + i] = (uint8_t)buf[i];
-    if (io->head[0] != 0x16 || (io->in + len > 1 && io->head[1] != 3))
+    if ((io->head[0] != 0x16 && !(io->upstream && io->head[0] == 0x15)) ||
+        (io->in + len > 1 && io->head[1] != 3))
         io->not_tls = true;
     return !io->not_tls;
 }

@@ -57,6 +57,9 @@ exchange(struct sign *sign, const struct keywire_request *request,
             ERR_OK &&
         keywire_reply_ok(reply, len))
         return true;
+    /* other sides ask over this pair, too (struct sign): theirs must not get the
+     * answer that comes late to us */
+    (void)shutdown(sign->keeper_fd, SHUT_RDWR);
     sign->gone = true;
     return false;
 }
@@ -66,12 +69,14 @@ static int
 ask(struct sign *sign, enum keywire_alg alg, const uint8_t *data, size_t len,
     uint8_t *out, word32 *out_len)
 {
-    struct keywire_request request = { .op = KEYWIRE_SIGN,
-                                       .alg = (uint8_t)alg };
+    /* static and never cleared: of its 16 KiB only what is sent is touched */
+    static struct keywire_request request;
     struct keywire_reply reply;
 
     if (sign == NULL || len > KEYWIRE_DATA_MAX)
         return BAD_FUNC_ARG;
+    request.op = KEYWIRE_SIGN;
+    request.alg = (uint8_t)alg;
     request.side = sign->side;
     request.key = sign->key;
     request.len = (uint16_t)len;

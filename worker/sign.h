@@ -8,8 +8,8 @@
 struct WOLFSSL;
 struct WOLFSSL_CTX;
 
-struct sign {      /* one per worker and side; must outlive its sessions */
-    int keeper_fd; /* the worker's pair, blocking, borrowed */
+struct sign {      /* one per worker and key; must outlive its sessions */
+    int keeper_fd; /* the worker's pair, blocking, borrowed; shared by all */
     uint8_t side;  /* enum keywire_side */
     uint8_t key;
     bool gone;           /* the keeper closed or broke the pair: retire */

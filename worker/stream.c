@@ -223,6 +223,7 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl)
     stream->write_events = POLLOUT;
     stream->shut = stream->read_eof = false;
     stream->error = stream->tls_error = 0;
+    stream->alert = -1;
     stream->reset = stream->closing = stream->gated = false;
     stream->io_error = 0;
     stream->budget = stream->taken = 0;
@@ -254,6 +255,20 @@ plain_read(struct stream *stream, void *buf, size_t size)
     return 0;
 }
 
+/* note_alert - did the peer say why? TLS 1.3 knows no
+ * warnings but close_notify and user_canceled (RFC 8446 6) */
+static void
+note_alert(struct stream *stream)
+{
+    WOLFSSL_ALERT_HISTORY history = { { -1, -1 }, { -1, -1 } };
+
+    if (wolfSSL_get_alert_history(stream->ssl, &history) == WOLFSSL_SUCCESS &&
+        history.last_rx.code > 0 && history.last_rx.code != 90 &&
+        (history.last_rx.level == 2 ||
+         wolfSSL_version(stream->ssl) == TLS1_3_VERSION))
+        stream->alert = history.last_rx.code;
+}
+
 /* tls_fail - the -ERR_* for what wolfSSL says */
 static int
 tls_fail(struct stream *stream, int error)
@@ -265,6 +280,7 @@ tls_fail(struct stream *stream, int error)
     if (stream->io_error != 0)
         return fail(stream, stream->io_error);
     stream->tls_error = error;
+    note_alert(stream);
     return -ERR_TLS;
 }
 

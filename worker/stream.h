@@ -33,6 +33,7 @@ struct stream {
     bool read_eof; /* the peer has finished */
     int error;     /* errno of the last -ERR_IO or -ERR_RESET */
     int tls_error; /* wolfSSL's error of the last -ERR_TLS */
+    int alert;     /* that ended it: the peer's fatal alert, -1: none */
     /* from here on stream.c's own */
     bool reset;    /* a reset was seen, perhaps by the other direction */
     bool closing;  /* close_notify was made; it may still be in the spill */

@@ -74,16 +74,24 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static char groups[] = SUITE_DEFAULT_GROUPS, ciphers[] = SUITE_DEFAULT_12,
                 ciphersuites[] = SUITE_DEFAULT_13;
-    struct conf_service service = { .name = "fuzz",
-                                    .verify = CONF_VERIFY_REQUIRE,
-                                    .tls_min = CONF_TLS_12,
-                                    .tls_max = CONF_TLS_13,
-                                    .groups = groups,
-                                    .ciphers = ciphers,
-                                    .ciphersuites = ciphersuites };
+    static char h2[] = "h2", http[] = "http/1.1", *protocols[] = { h2, http };
+    static struct conf_service service = { .name = "fuzz",
+                                           .listen_tls = true,
+                                           .client = {
+                                               .verify = CONF_VERIFY_REQUIRE,
+                                               .verify_depth = 2,
+                                               .min = CONF_TLS_12,
+                                               .max = CONF_TLS_13,
+                                               .groups = groups,
+                                               .ciphers = ciphers,
+                                               .ciphersuites = ciphersuites,
+                                               .alpn = { 2, protocols } } };
     char dir[] = "/tmp/mtlsd-fuzz.XXXXXX", command[64];
     struct blob cert, key, ca;
-    static struct context *context; /* reachable: no leak */
+    struct context_files files_read = { .cert_count = 1,
+                                        .cert = &cert,
+                                        .ca = &ca };
+    static struct tls_side *context; /* reachable: no leak */
     struct why why;
 
     (void)argc;
@@ -96,7 +104,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)!system(command);
     need(context_library(&why) == ERR_OK && wait_init(&why) == ERR_OK,
          "library");
-    need(context_server(&service, &cert, &ca, NULL, NULL, &context, &why) ==
+    need(context_server(&service, &files_read, NULL, NULL, &context, &why) ==
              ERR_OK,
          "context");
     /* here the library signs itself: a keeper would only be in the way */
@@ -104,9 +112,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
              context->ctx, key.data, (long)key.len, WOLFSSL_FILETYPE_PEM) ==
              WOLFSSL_SUCCESS,
          "key");
-    rules = (struct session_rules){
-        .ctx = context->ctx, .require = true, .verify = true, .verify_depth = 2
-    };
+    rules = (struct session_rules){ .side = context,
+                                    .conf = &service.client,
+                                    .sni_strict = true };
     need(session_init(&rules, &why) == ERR_OK, "session_init");
     keyring_free(&cert);
     keyring_free(&key);

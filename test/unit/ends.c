@@ -112,6 +112,7 @@ make_certificate(void)
 void
 ends_open(struct ends *ends, enum ends_kind kind)
 {
+    bool up = kind >= ENDS_UP12;
     WOLFSSL *server = NULL, *client = NULL;
     int pair[2];
 
@@ -123,16 +124,18 @@ ends_open(struct ends *ends, enum ends_kind kind)
         must(fdio_nonblock(pair[i], NULL) == ERR_OK);
     if (kind >= ENDS_TLS12) {
         make_certificate();
-        server = session(kind == ENDS_TLS12 ? wolfTLSv1_2_server_method()
-                                            : wolfTLSv1_3_server_method(),
-                         true, pair[0]);
-        client = session(kind == ENDS_TLS12 ? wolfTLSv1_2_client_method()
-                                            : wolfTLSv1_3_client_method(),
-                         false, pair[1]);
+        bool tls12 = kind == ENDS_TLS12 || kind == ENDS_UP12;
+
+        server = session(tls12 ? wolfTLSv1_2_server_method()
+                               : wolfTLSv1_3_server_method(),
+                         true, pair[up]);
+        client = session(tls12 ? wolfTLSv1_2_client_method()
+                               : wolfTLSv1_3_client_method(),
+                         false, pair[!up]);
         shake(server, client);
     }
-    stream_init(&ends->here, pair[0], server);
-    stream_init(&ends->there, pair[1], client);
+    stream_init(&ends->here, pair[0], up ? client : server);
+    stream_init(&ends->there, pair[1], up ? server : client);
 }
 
 void

@@ -5,7 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ends_kind { ENDS_UNIX, ENDS_TCP, ENDS_TLS12, ENDS_TLS13 };
+enum ends_kind {
+    ENDS_UNIX,
+    ENDS_TCP,
+    ENDS_TLS12,
+    ENDS_TLS13,
+    ENDS_UP12, /* TLS with the roles the other way round: here is the client */
+    ENDS_UP13
+};
 
 struct ends { /* two connected, non-blocking ends in one process */
     struct stream here, there; /* TLS: here is the server, there the client */

@@ -371,6 +371,12 @@ a_broken_packet_closes_its_pair_alone(void **state)
           "reason=bad_request" },
         { { .op = 1, .key = 1, .alg = KEYWIRE_ECDSA, .len = 32 },
           0,
+          "reason=no_such_key" },
+        { { .op = 1, .key = 255, .alg = KEYWIRE_ECDSA, .len = 32 },
+          0,
+          "reason=no_such_key" },
+        { { .op = 1, .alg = KEYWIRE_ED25519, .len = 513 },
+          0,
           "reason=bad_request" },
         { { .op = 1,
             .side = KEYWIRE_UPSTREAM_SIDE,
@@ -389,7 +395,7 @@ a_broken_packet_closes_its_pair_alone(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint8_t packet[1024] = { 0 };
+        uint8_t packet[sizeof(struct keywire_request)] = { 0 };
         struct keywire_reply reply;
         int bad = worker(P256);
         size_t len = rows[i].len != 0 ? rows[i].len : size_of(&rows[i].request);
@@ -402,6 +408,92 @@ a_broken_packet_closes_its_pair_alone(void **state)
         must_sign(good, P256);
     }
     close(good);
+}
+
+/* a service with several keys on both sides: the index chooses within the side,
+ * and the neighbour's indexes are not ours */
+static void
+indexes_choose_among_the_keys_of_a_side(void **state)
+{
+    static const struct {
+        uint16_t service;
+        uint8_t side, index;
+        int kind;
+    } owns[] = {
+        { 0, KEYWIRE_CLIENT_SIDE, 0, P256 },
+        { 0, KEYWIRE_CLIENT_SIDE, 255, P384 },
+        { 0, KEYWIRE_UPSTREAM_SIDE, 0, P384 },
+        { 0, KEYWIRE_UPSTREAM_SIDE, 7, P256 },
+        { 1, KEYWIRE_UPSTREAM_SIDE, 3, P256 },
+    };
+    enum { OWNS = sizeof(owns) / sizeof(owns[0]) };
+    struct keeper_key keys[OWNS];
+    struct keywire_reply reply;
+    struct why why = { "" };
+
+    (void)stop(state);
+    assert_int_equal(fdio_pair(log_pair, NULL), ERR_OK);
+    log_open(log_pair[1], LOG_L_WARN);
+    for (int i = 0; i < OWNS; i++)
+        keys[i] = (struct keeper_key){ .service = owns[i].service,
+                                       .side = owns[i].side,
+                                       .index = owns[i].index,
+                                       .fd = open_key(kinds[owns[i].kind].name),
+                                       .path = "key",
+                                       .name = "many" };
+    assert_int_equal(keepers_start(1, keys, OWNS, &no_jail, &keepers, &why),
+                     ERR_OK);
+    for (int i = 0; i < OWNS; i++)
+        close(keys[i].fd);
+    for (uint16_t service = 0; service < 2; service++)
+        for (int i = 0; i < OWNS; i++) {
+            struct keywire_request request = request_for(owns[i].kind);
+            int fd = worker(service);
+            bool mine = owns[i].service == service;
+
+            request.side = owns[i].side;
+            request.key = owns[i].index;
+            assert_int_equal(
+                fdio_send(fd, &request, size_of(&request), -1, 0, NULL),
+                ERR_OK);
+            assert_int_equal(receive(fd, &reply), mine ? ERR_OK : ERR_EOF);
+            if (mine)
+                assert_int_equal(reply.status, KEYWIRE_OK);
+            close(fd);
+        }
+}
+
+/* a client with an Ed25519 key in TLS 1.2 signs all that was said before */
+static void
+long_messages_are_for_the_upstream_side(void **state)
+{
+    static struct keywire_request request;
+    struct keeper_key key = { .service = 0,
+                              .side = KEYWIRE_UPSTREAM_SIDE,
+                              .index = 1,
+                              .path = "ed",
+                              .name = "ed" };
+    struct keywire_reply reply;
+    int fd;
+
+    (void)stop(state);
+    assert_int_equal(fdio_pair(log_pair, NULL), ERR_OK);
+    log_open(log_pair[1], LOG_L_WARN);
+    key.fd = open_key(kinds[ED].name);
+    assert_int_equal(keepers_start(1, &key, 1, &no_jail, &keepers, NULL),
+                     ERR_OK);
+    close(key.fd);
+    request.op = KEYWIRE_SIGN;
+    request.side = KEYWIRE_UPSTREAM_SIDE;
+    request.key = 1;
+    request.alg = KEYWIRE_ED25519;
+    request.len = KEYWIRE_DATA_MAX;
+    fd = worker(0);
+    assert_int_equal(fdio_send(fd, &request, sizeof(request), -1, 0, NULL),
+                     ERR_OK);
+    assert_int_equal(receive(fd, &reply), ERR_OK);
+    assert_int_equal(reply.len, 64);
+    close(fd);
 }
 
 static void
@@ -992,6 +1084,8 @@ main(void)
         WITH_KEEPER(two_ecdsa_signatures_differ),
         WITH_KEEPER(a_broken_packet_closes_its_pair_alone),
         WITH_KEEPER(an_unknown_service_gets_nothing),
+        WITH_KEEPER(indexes_choose_among_the_keys_of_a_side),
+        WITH_KEEPER(long_messages_are_for_the_upstream_side),
         WITH_KEEPER(descriptors_sent_to_it_vanish),
         WITH_KEEPER(who_asks_without_reading_is_cut_off),
         WITH_KEEPER(signals_do_not_end_it),

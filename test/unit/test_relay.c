@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+int SendAlert(WOLFSSL *ssl, int severity, int type); /* the library's own */
+
 enum err __wrap_wait_for(struct pollfd *items, size_t count, int64_t deadline);
 enum err __real_wait_for(struct pollfd *items, size_t count, int64_t deadline);
 
@@ -125,9 +127,11 @@ stage_end(struct stage *stage)
 static const struct {
     enum ends_kind client, upstream;
 } rows[] = {
-    { ENDS_UNIX, ENDS_UNIX },   { ENDS_TCP, ENDS_TCP },
-    { ENDS_TLS12, ENDS_TCP },   { ENDS_TLS13, ENDS_UNIX },
-    { ENDS_TLS13, ENDS_TLS12 }, /* bridge */
+    { ENDS_UNIX, ENDS_UNIX },  { ENDS_TCP, ENDS_TCP },
+    { ENDS_TLS12, ENDS_TCP },  { ENDS_TLS13, ENDS_UNIX },
+    { ENDS_TCP, ENDS_UP12 },   { ENDS_UNIX, ENDS_UP13 },  /* originate */
+    { ENDS_TLS13, ENDS_UP12 }, { ENDS_TLS12, ENDS_UP13 }, /* bridge */
+    { ENDS_TLS13, ENDS_UP13 },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -469,6 +473,121 @@ a_truncation_is_passed_on_as_a_reset(void **state)
     }
 }
 
+static const struct {
+    enum ends_kind client, upstream;
+} up_rows[] = {
+    { ENDS_TCP, ENDS_UP12 },   { ENDS_TCP, ENDS_UP13 },
+    { ENDS_TLS12, ENDS_UP13 }, { ENDS_TLS13, ENDS_UP12 },
+    { ENDS_TLS13, ENDS_UP13 },
+};
+#define UP_ROWS (sizeof(up_rows) / sizeof(up_rows[0]))
+
+/* the client's bytes are on their way, too, when the upstream stops in the
+ * middle */
+static void
+a_truncation_by_the_upstream_has_its_own_word(void **state)
+{
+    struct stage stage;
+    struct report report;
+    char buf[64];
+
+    (void)state;
+    for (size_t i = 0; i < UP_ROWS; i++) {
+        stage_open(&stage, up_rows[i].client, up_rows[i].upstream, CLOCK_NEVER);
+        ends_write(&stage.upstream.there, "half an ans", 11);
+        assert_int_equal(shutdown(stage.upstream.there.fd, SHUT_WR), 0);
+        assert_int_equal(ends_read(&stage.client.there, buf, sizeof(buf)), 11);
+        assert_int_equal(ends_read(&stage.client.there, buf, sizeof(buf)),
+                         -ERR_RESET);
+        report = stage_end(&stage);
+        assert_int_equal(report.result.end, REASON_UPSTREAM_TRUNCATED);
+        assert_int_equal(report.result.alert, -1);
+    }
+}
+
+static void
+a_reset_crosses_a_bridge(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    for (size_t i = 0; i < UP_ROWS; i++) {
+        stage_open(&stage, up_rows[i].client, up_rows[i].upstream, CLOCK_NEVER);
+        pass_on_reset(&stage, &stage.client.there, &stage.upstream.there,
+                      REASON_CLIENT_RESET);
+        stage_open(&stage, up_rows[i].client, up_rows[i].upstream, CLOCK_NEVER);
+        pass_on_reset(&stage, &stage.upstream.there, &stage.client.there,
+                      REASON_UPSTREAM_RESET);
+    }
+}
+
+/* alert_case - the upstream sends an alert, after some payload or before any;
+ * hasty: it does not read what we sent, and its close is a reset */
+static void
+alert_case(size_t row, int alert, bool payload, bool hasty, enum reason want)
+{
+    struct stage stage;
+    struct report report;
+    char buf[64];
+
+    stage_open(&stage, up_rows[row].client, up_rows[row].upstream, CLOCK_NEVER);
+    if (hasty) {
+        ends_write(&stage.client.there, "GET / HTTP/1.1", 14);
+        (void)ends_wait(stage.upstream.there.fd, POLLIN);
+    }
+    if (payload) {
+        ends_write(&stage.upstream.there, "first", 5);
+        assert_int_equal(ends_read(&stage.client.there, buf, sizeof(buf)), 5);
+    }
+    (void)SendAlert(stage.upstream.there.ssl, 2, alert);
+    if (hasty) {
+        fdio_close(&stage.upstream.there.fd);
+        (void)stream_write(&stage.client.there, "more", 4);
+    }
+    assert_int_equal(ends_read(&stage.client.there, buf, sizeof(buf)),
+                     -ERR_RESET);
+    report = stage_end(&stage);
+    assert_int_equal(report.result.end, want);
+    assert_int_equal(report.result.alert, alert);
+    assert_int_equal(report.result.out, payload ? 5 : 0);
+}
+
+static void
+a_refusal_of_our_certificate_is_the_first_thing_we_read(void **state)
+{
+    static const int alerts[] = { 42, 43, 44, 45, 46, 48, 49, 116 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++)
+        alert_case(1, alerts[i], false, false,
+                   REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE);
+    for (size_t i = 0; i < UP_ROWS; i++) {
+        alert_case(i, 48, false, false,
+                   REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE);
+        alert_case(i, 48, false, true, REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE);
+        alert_case(i, 48, true, false, REASON_UPSTREAM_ERROR); /* too late */
+        alert_case(i, 80, false, false, REASON_UPSTREAM_ERROR);
+    }
+}
+
+/* the same alert from a client is about something else */
+static void
+an_alert_of_the_client_is_its_error(void **state)
+{
+    struct stage stage;
+    struct report report;
+    char buf[64];
+
+    (void)state;
+    stage_open(&stage, ENDS_TLS13, ENDS_UP13, CLOCK_NEVER);
+    (void)SendAlert(stage.client.there.ssl, 2, 48);
+    assert_int_equal(ends_read(&stage.upstream.there, buf, sizeof(buf)),
+                     -ERR_RESET);
+    report = stage_end(&stage);
+    assert_int_equal(report.result.end, REASON_CLIENT_ERROR);
+    assert_int_equal(report.result.alert, 48);
+}
+
 static void
 what_is_no_record_ends_the_session_as_an_error(void **state)
 {
@@ -619,6 +738,11 @@ main(void)
         cmocka_unit_test(
             a_reset_is_passed_on_as_a_reset_after_the_bytes_before_it),
         cmocka_unit_test(a_truncation_is_passed_on_as_a_reset),
+        cmocka_unit_test(a_truncation_by_the_upstream_has_its_own_word),
+        cmocka_unit_test(a_reset_crosses_a_bridge),
+        cmocka_unit_test(
+            a_refusal_of_our_certificate_is_the_first_thing_we_read),
+        cmocka_unit_test(an_alert_of_the_client_is_its_error),
         cmocka_unit_test(what_is_no_record_ends_the_session_as_an_error),
         cmocka_unit_test(
             a_reset_is_noticed_while_only_the_other_end_is_waited_for),

@@ -11,8 +11,7 @@
 
 #include "common/clock.h"
 #include "common/fdio.h"
-#include "test/unit/tls_pki.h"
-#include "worker/session.h"
+#include "test/unit/tls_serve.h"
 #include "worker/wait.h"
 
 #include <arpa/inet.h>
@@ -24,210 +23,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define ARGS_MAX 40
-
-/* a worker's TLS side, without the worker */
-struct server {
-    struct conf_service service;
-    struct context *context;
-    struct sign sign;
-    pid_t keeper;
-    struct session_rules rules;
-};
-
-/* what came of one connection */
-struct result {
-    enum err err;
-    enum reason reason;
-    struct why why;
-    struct session session; /* after session_accept, before session_end */
-    char output[65536];     /* of the client */
-    int alert;              /* that the client saw, -1 */
-};
-
-static int listener = -1;
-static struct sockaddr_in address;
-static struct session session; /* one for all connections, as in a worker */
-
-static void
-server_start(struct server *server, const char *key, const char *ca)
-{
-    char crt[64], file[64];
-    struct why why = { "" };
-
-    (void)snprintf(crt, sizeof(crt), "%s.chain", key);
-    (void)snprintf(file, sizeof(file), "%s.key", key);
-    server->context = tls_context(&server->service, crt, ca);
-    server->keeper = tls_keeper(file, &server->sign);
-    server->rules = (struct session_rules){
-        .ctx = server->context->ctx,
-        .sign = &server->sign,
-        .require = server->service.verify == CONF_VERIFY_REQUIRE,
-        .verify = server->service.verify != CONF_VERIFY_NONE,
-        .verify_depth = (int)server->service.verify_depth,
-    };
-    if (session_init(&server->rules, &why) != ERR_OK)
-        fail_msg("%s", why.text);
-}
-
-static void
-server_end(struct server *server)
-{
-    tls_keeper_end(server->keeper, &server->sign);
-    context_free(server->context);
-}
-
-static void
-listen_once(void)
-{
-    socklen_t len = sizeof(address);
-
-    if (listener >= 0)
-        return;
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(listener, 16), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len),
-                     0);
-}
-
-/* client - openssl s_client with these arguments, output into a file */
-static pid_t
-client(const char *const *more, const char *output)
-{
-    const char *args[ARGS_MAX] = { "openssl", "s_client", "-ign_eof", "-cipher",
-                                   "DEFAULT@SECLEVEL=0" };
-    char where[64];
-    size_t n = 5, i;
-    pid_t pid;
-
-    (void)snprintf(where, sizeof(where), "127.0.0.1:%u",
-                   (unsigned)ntohs(address.sin_port));
-    args[n++] = "-connect";
-    args[n++] = where;
-    for (i = 0; more[i] != NULL; i++)
-        args[n++] = more[i];
-    args[n] = NULL;
-    assert_true((pid = fork()) >= 0);
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDONLY);
-        int out = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        sigset_t none;
-
-        sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        dup2(null, 0);
-        dup2(out, 1);
-        dup2(out, 2);
-        execvp("openssl", (char *const *)args);
-        _exit(127);
-    }
-    return pid;
-}
-
-/* goodbye - payload for those who are in; then drain, so that nothing is lost */
-static void
-goodbye(int fd, const struct result *result)
-{
-    char buf[4096];
-    struct pollfd item = { .fd = fd, .events = POLLIN };
-
-    if (result->err == ERR_OK) {
-        (void)wolfSSL_write(session.ssl, "HELLO\n", 6);
-        (void)wolfSSL_shutdown(session.ssl);
-    }
-    (void)shutdown(fd, SHUT_WR);
-    while (poll(&item, 1, 3000) > 0 && read(fd, buf, sizeof(buf)) > 0)
-        ;
-}
-
-static void
-read_output(struct result *result, const char *path)
-{
-    FILE *file = fopen(path, "r");
-    const char *at;
-    size_t n = 0;
-
-    if (file != NULL) {
-        n = fread(result->output, 1, sizeof(result->output) - 1, file);
-        fclose(file);
-    }
-    result->output[n] = '\0';
-    result->alert = -1;
-    if ((at = strstr(result->output, "SSL alert number ")) != NULL)
-        result->alert = atoi(at + strlen("SSL alert number "));
-}
-
-static void
-take(struct server *server, pid_t pid, const char *output,
-     struct result *result, int64_t ms)
-{
-    struct pollfd item = { .fd = listener, .events = POLLIN };
-    int fd, status;
-
-    assert_int_equal(poll(&item, 1, 5000), 1);
-    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    assert_true(fd >= 0);
-    memset(&result->why, 0, sizeof(result->why));
-    result->err = session_accept(&server->rules, fd, clock_deadline(ms),
-                                 &session, &result->reason, &result->why);
-    result->session = session;
-    goodbye(fd, result);
-    session_end(&session);
-    close(fd);
-    if (pid > 0)
-        (void)waitpid(pid, &status, 0);
-    if (output != NULL)
-        read_output(result, output);
-}
-
-static void
-connect_with(struct server *server, const char *const *args,
-             struct result *result)
-{
-    const char *output = tls_path("client.out");
-
-    listen_once();
-    take(server, client(args, output), output, result, 10000);
-}
-
-/* connect_as - a client NAME (NAME.crt, NAME.key, NAME.above), TLS 1.2 or 1.3 */
-static void
-connect_as(struct server *server, const char *name, bool tls13,
-           struct result *result)
-{
-    const char *args[12] = { tls13 ? "-tls1_3" : "-tls1_2" };
-    char crt[64], key[64], above[64];
-    size_t n = 1;
-
-    (void)snprintf(crt, sizeof(crt), "%s.crt", name);
-    (void)snprintf(key, sizeof(key), "%s.key", name);
-    (void)snprintf(above, sizeof(above), "%s.above", name);
-    if (name[0] != '\0') {
-        args[n++] = "-cert";
-        args[n++] = tls_path(crt);
-        args[n++] = "-key";
-        args[n++] = tls_path(key);
-        if (access(tls_path(above), R_OK) == 0) {
-            args[n++] = "-cert_chain";
-            args[n++] = tls_path(above);
-        }
-    }
-    args[n] = NULL;
-    connect_with(server, args, result);
-}
-
-static void
-show(const char *name, bool tls13, const struct result *r)
-{
-    if (getenv("SHOW") != NULL)
-        printf("%-16s %s: %-18s depth %d alert %d (client saw %d) %s\n", name,
-               tls13 ? "1.3" : "1.2", reason_word(r->reason), r->session.depth,
-               r->session.alert_sent, r->alert, r->why.text);
-}
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -344,7 +139,7 @@ depth_counts_intermediates(void **state)
     for (allowed = 0; allowed <= 3; allowed++)
         for (has = 0; has <= 3; has++)
             for (v = 2; v <= 3; v++) {
-                server.rules.verify_depth = allowed;
+                server.service.client.verify_depth = allowed;
                 name = leaves[has];
                 version = v == 3 ? "-tls1_3" : "-tls1_2";
                 connect_as(&server, name, v == 3, &result);
@@ -401,10 +196,10 @@ an_intermediate_helps_nobody_else(void **state)
         alone(&server, "leaf1", version, &result);
         assert_int_equal(result.reason, REASON_UNKNOWN_CA);
         /* nor after one whose handshake failed above or at the leaf */
-        server.rules.verify_depth = 0;
+        server.service.client.verify_depth = 0;
         connect_as(&server, "leaf1", v == 3, &result);
         assert_int_equal(result.reason, REASON_TOO_DEEP);
-        server.rules.verify_depth = 2;
+        server.service.client.verify_depth = 2;
         alone(&server, "leaf1", version, &result);
         assert_int_equal(result.reason, REASON_UNKNOWN_CA);
         /* an intermediate of a stranger, refused, is no anchor afterwards */
@@ -556,7 +351,7 @@ optional_and_none_let_the_nameless_in(void **state)
     int v;
 
     (void)state;
-    server.service.verify = CONF_VERIFY_OPTIONAL;
+    server.service.client.verify = CONF_VERIFY_OPTIONAL;
     server_start(&server, "server-P-256", "ca.crt");
     for (v = 0; v < 2; v++) {
         connect_as(&server, "", v == 1, &r);
@@ -568,7 +363,7 @@ optional_and_none_let_the_nameless_in(void **state)
         assert_true(r.err == ERR_TLS && r.reason == REASON_UNKNOWN_CA);
     }
     server_end(&server);
-    server.service.verify = CONF_VERIFY_NONE;
+    server.service.client.verify = CONF_VERIFY_NONE;
     server_start(&server, "server-P-256", "ca.crt");
     for (v = 0; v < 2; v++) {
         connect_as(&server, "otherca", v == 1, &r);
@@ -600,7 +395,7 @@ versions_and_suites_must_meet(void **state)
     assert_true(r.reason == REASON_NO_COMMON_CIPHER && r.alert == 40);
     server_end(&server);
 
-    server.service.tls_min = CONF_TLS_13;
+    server.service.client.min = CONF_TLS_13;
     server_start(&server, "server-P-256", "ca.crt");
     connect_as(&server, "good-P-256", false, &r);
     show("min 1.3", false, &r);
@@ -609,7 +404,7 @@ versions_and_suites_must_meet(void **state)
     assert_int_equal(r.err, ERR_OK);
     server_end(&server);
 
-    server.service.tls_min = server.service.tls_max = CONF_TLS_12;
+    server.service.client.min = server.service.client.max = CONF_TLS_12;
     server_start(&server, "server-P-256", "ca.crt");
     connect_as(&server, "good-P-256", true, &r);
     show("max 1.2", true, &r);
@@ -620,8 +415,8 @@ versions_and_suites_must_meet(void **state)
     server_end(&server);
 
     server.service = tls_service();
-    server.service.groups = p384;
-    server.service.ciphers = rsa;
+    server.service.client.groups = p384;
+    server.service.client.ciphers = rsa;
     server_start(&server, "server-P-256", "ca.crt");
     connect_with(&server,
                  (const char *[]){ "-tls1_3", "-groups", "X25519", NULL }, &r);

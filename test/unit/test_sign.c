@@ -252,20 +252,61 @@ every_key_connects_in_tls_1_2(void **state)
 }
 
 /*
- * RFC 8422 5.8: an Ed25519 client signs the whole handshake so far, which is
- * longer than a request may be (keywire.h). It fails, and nothing else does.
+ * RFC 8422 5.8: an Ed25519 client signs the whole handshake so far. What does not
+ * fit a request (keywire.h) fails that handshake, and nothing else does.
  */
 static void
-an_ed25519_client_in_tls_1_2_is_beyond_a_request(void **state)
+an_ed25519_client_in_tls_1_2_signs_the_handshake(void **state)
 {
     struct meeting m;
 
     (void)state;
+    for (int i = 0; i < KEYS; i++)
+        must_meet(i, ED, false);
+    keygen_run("openssl req -x509 -key p256.key -subj /CN=big -days 2 -addext "
+               "\"subjectAltName=DNS:localhost$(seq -f ,DNS:%s.example.org "
+               "1 1000 | tr -d '\\n')\" -out big.crt",
+               "%g");
     meet(&m, P256, ED, false);
+    assert_int_equal(wolfSSL_use_certificate_file(m.server.ssl,
+                                                  keygen_path("big.crt"),
+                                                  WOLFSSL_FILETYPE_PEM),
+                     WOLFSSL_SUCCESS);
+    wolfSSL_set_verify(m.client.ssl, WOLFSSL_VERIFY_NONE, NULL);
     shake(&m);
     assert_false(m.client.done);
     assert_int_equal(m.client.error, BAD_FUNC_ARG);
     assert_false(m.client_sign.gone);
+    part(&m);
+}
+
+/* several sides share one pair: what one of them gave up, all have */
+static void
+a_pair_that_is_given_up_is_so_for_every_side(void **state)
+{
+    struct keywire_reply bad = { .status = 9 };
+    struct meeting m;
+    int pair[2], kept;
+
+    (void)state;
+    meet(&m, P256, P256, true);
+    close(m.server_sign.keeper_fd);
+    assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
+    m.server_sign.keeper_fd = pair[0];
+    kept = dup(pair[0]);
+    assert_int_equal(fdio_send(pair[1], &bad, 4, -1, 0, NULL), ERR_OK);
+    shake(&m);
+    assert_true(m.server_sign.gone);
+    part(&m);
+
+    meet(&m, P256, P256, true); /* now a client asks over it */
+    close(m.client_sign.keeper_fd);
+    m.client_sign.keeper_fd = kept;
+    shake(&m);
+    assert_false(m.client.done);
+    assert_true(m.client_sign.gone);
+    assert_int_equal(m.client.error, WC_HW_E);
+    close(pair[1]);
     part(&m);
 }
 
@@ -413,7 +454,8 @@ main(void)
         cmocka_unit_test(every_key_serves_and_connects_in_tls_1_3),
         cmocka_unit_test(every_key_serves_in_tls_1_2),
         cmocka_unit_test(every_key_connects_in_tls_1_2),
-        cmocka_unit_test(an_ed25519_client_in_tls_1_2_is_beyond_a_request),
+        cmocka_unit_test(an_ed25519_client_in_tls_1_2_signs_the_handshake),
+        cmocka_unit_test(a_pair_that_is_given_up_is_so_for_every_side),
         cmocka_unit_test(one_pair_serves_many_sessions),
         cmocka_unit_test(a_wrong_key_does_not_pass),
         cmocka_unit_test(a_keeper_that_ended_is_gone),

@@ -20,6 +20,8 @@ static const enum ends_kind kinds[] = { ENDS_UNIX, ENDS_TCP, ENDS_TLS12,
                                         ENDS_TLS13 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+int SendAlert(WOLFSSL *ssl, int severity, int type); /* the library's own */
+
 static uint8_t big[STREAM_RECORD * 4], got[STREAM_RECORD * 4];
 
 static void
@@ -338,11 +340,40 @@ what_is_no_tls_is_a_tls_error_and_can_be_drained(void **state)
     }
 }
 
+/* a fatal alert is an error that has a number; close_notify is none */
+static void
+a_fatal_alert_is_told_by_its_number(void **state)
+{
+    struct ends ends;
+    char buf[8];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        ends_open(&ends, i == 0 ? ENDS_UP12 : ENDS_UP13);
+        assert_int_equal(ends.here.alert, -1);
+        ends_write(&ends.there, "x", 1);
+        (void)SendAlert(ends.there.ssl, 2, 48);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 1);
+        assert_int_equal(ends.here.alert, -1); /* not read yet */
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), -ERR_TLS);
+        assert_int_equal(ends.here.alert, 48);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), -ERR_TLS);
+        ends_close(&ends);
+
+        ends_open(&ends, i == 0 ? ENDS_UP12 : ENDS_UP13);
+        ends_shut(&ends.there);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 0);
+        assert_int_equal(ends.here.alert, -1);
+        ends_close(&ends);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_through_both_ways),
+        cmocka_unit_test(a_fatal_alert_is_told_by_its_number),
         cmocka_unit_test(each_end_may_finish_first_and_still_reads),
         cmocka_unit_test(a_fin_without_close_notify_is_a_truncation),
         cmocka_unit_test(a_reset_is_told_after_the_bytes_before_it),
