@@ -9,13 +9,12 @@
 #include "worker/respond.h"
 #include "common/clock.h"
 #include "common/mem.h"
+#include "worker/http_answer.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <llhttp.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define HEAD_MAX 16384
 #define CHUNK \
@@ -162,126 +161,6 @@ read_head(const struct talk *talk, llhttp_t *parser, struct head *head,
 
 /* --- the answer ----------------------------------------------------------- */
 
-/* phrase - RFC 9110 15 and the registry of status codes; "" when unknown */
-static const char *
-phrase(int code)
-{
-    static const struct {
-        int code;
-        const char *text;
-    } phrases[] = {
-        { 200, "OK" },
-        { 201, "Created" },
-        { 202, "Accepted" },
-        { 203, "Non-Authoritative Information" },
-        { 204, "No Content" },
-        { 205, "Reset Content" },
-        { 206, "Partial Content" },
-        { 300, "Multiple Choices" },
-        { 301, "Moved Permanently" },
-        { 302, "Found" },
-        { 303, "See Other" },
-        { 304, "Not Modified" },
-        { 305, "Use Proxy" },
-        { 307, "Temporary Redirect" },
-        { 308, "Permanent Redirect" },
-        { 400, "Bad Request" },
-        { 401, "Unauthorized" },
-        { 402, "Payment Required" },
-        { 403, "Forbidden" },
-        { 404, "Not Found" },
-        { 405, "Method Not Allowed" },
-        { 406, "Not Acceptable" },
-        { 407, "Proxy Authentication Required" },
-        { 408, "Request Timeout" },
-        { 409, "Conflict" },
-        { 410, "Gone" },
-        { 411, "Length Required" },
-        { 412, "Precondition Failed" },
-        { 413, "Content Too Large" },
-        { 414, "URI Too Long" },
-        { 415, "Unsupported Media Type" },
-        { 416, "Range Not Satisfiable" },
-        { 417, "Expectation Failed" },
-        { 421, "Misdirected Request" },
-        { 422, "Unprocessable Content" },
-        { 426, "Upgrade Required" },
-        { 428, "Precondition Required" },
-        { 429, "Too Many Requests" },
-        { 431, "Request Header Fields Too Large" },
-        { 451, "Unavailable For Legal Reasons" },
-        { 500, "Internal Server Error" },
-        { 501, "Not Implemented" },
-        { 502, "Bad Gateway" },
-        { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" },
-        { 505, "HTTP Version Not Supported" },
-        { 511, "Network Authentication Required" },
-    };
-
-    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-        if (phrases[i].code == code)
-            return phrases[i].text;
-    return "";
-}
-
-/*
- * http_date - IMF-fixdate (RFC 9110 5.6.7). Counted here, because gmtime(3)
- * looks for the time zone's files first, which a worker may not open.
- */
-static void
-http_date(time_t now, char *out, size_t size)
-{
-    static const char days[][4] = { "Thu", "Fri", "Sat", "Sun",
-                                    "Mon", "Tue", "Wed" };
-    static const char months[][4] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-    };
-    static const int length[] = {
-        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
-    };
-    long long day = now / 86400, second = now % 86400;
-    const char *name = days[day % 7];
-    int year = 1970, month = 0, leap;
-
-    for (;; year++) {
-        leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-        if (day < 365 + leap)
-            break;
-        day -= 365 + leap;
-    }
-    while (day >= length[month] + (month == 1 ? leap : 0)) {
-        day -= length[month] + (month == 1 ? leap : 0);
-        month++;
-    }
-    (void)snprintf(out, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", name,
-                   (int)day + 1, months[month], year, (int)(second / 3600),
-                   (int)(second / 60 % 60), (int)(second % 60));
-}
-
-/* compose_head - the answer's head into out; returns its length */
-static size_t
-compose_head(int code, size_t body_len, char *out, size_t size)
-{
-    char date[64], about[128] = "";
-    int n;
-
-    http_date(time(NULL), date, sizeof(date));
-    if (code ==
-        205) /* RFC 9110 15.3.6: no content, and a length that says so */
-        (void)snprintf(about, sizeof(about), "Content-Length: 0\r\n");
-    else if (code >= 200 && code != 204 && code != 304)
-        (void)snprintf(about, sizeof(about),
-                       "Content-Type: text/plain; charset=utf-8\r\n"
-                       "Content-Length: %zu\r\n",
-                       body_len);
-    n = snprintf(out, size,
-                 "HTTP/1.1 %03d %s\r\nDate: %s\r\n%sConnection: close\r\n\r\n",
-                 code, phrase(code), date, about);
-    return n < 0 ? 0 : (size_t)n;
-}
-
 /* send_all - REASON_NONE: everything is out */
 static enum reason
 send_all(const struct talk *talk, const char *data, size_t len)
@@ -328,8 +207,8 @@ answer(const struct talk *talk, int code, const char *body, bool head_only)
     size_t body_len = strlen(body), len, first = 0;
     enum reason reason;
 
-    len = compose_head(code, body_len, text, sizeof(text));
-    if (head_only || code < 200 || code == 204 || code == 205 || code == 304)
+    len = http_answer_head(code, body_len, "close", text, sizeof(text));
+    if (head_only || http_answer_bodiless(code))
         body_len = 0;
     if (body_len > 0) {
         first = body_len < sizeof(text) - len ? body_len : sizeof(text) - len;
@@ -365,7 +244,7 @@ respond_run(struct stream *client, int code, const char *body, int64_t head_ms,
         return reason;
     talk.deadline = clock_deadline(head_ms);
     if (refuse != 0)
-        reason = answer(&talk, refuse, phrase(refuse),
+        reason = answer(&talk, refuse, http_phrase(refuse),
                         head.complete && parser.method == HTTP_HEAD);
     else
         reason = answer(&talk, code, body, parser.method == HTTP_HEAD);
