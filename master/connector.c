@@ -8,6 +8,7 @@
 #include "master/connector.h"
 #include "common/clock.h"
 #include "common/fdio.h"
+#include "common/text.h"
 #include "master/connector_main.h"
 #include <errno.h>
 #include <poll.h>
@@ -139,20 +140,26 @@ describe(const struct addr *addr, struct connector_order *packet)
 
 enum err
 connector_service(struct connector *connector, uint32_t generation,
-                  uint16_t service, const struct conf_addrs *addrs,
+                  uint16_t service, uint16_t route, const char *name,
+                  const struct conf_addrs *addrs, enum conf_policy policy,
                   struct why *why)
 {
-    struct connector_order packet, next;
+    struct connector_order blank, packet, next;
     enum err err;
 
-    memset(&packet, 0, sizeof(packet));
-    packet.kind = CONNECTOR_EMPTY;
-    packet.service = service;
-    packet.generation = generation;
+    if (addrs->count > UINT16_MAX)
+        return why_set(why, ERR_CONF, "more upstreams than %u", UINT16_MAX);
+    memset(&blank, 0, sizeof(blank));
+    blank.kind = CONNECTOR_EMPTY;
+    blank.generation = generation;
+    blank.service = service;
+    blank.route = route;
+    blank.robin = policy == CONF_POLICY_ROBIN;
+    (void)text_copy(blank.name, name, sizeof(blank.name));
+    packet = blank;
     for (size_t i = 0; i < addrs->count; i++) {
-        memset(&next, 0, sizeof(next));
-        next.service = service;
-        next.generation = generation;
+        next = blank;
+        next.index = (uint16_t)i;
         if (!describe(&addrs->item[i], &next))
             continue;
         /* an address goes out when the one behind it is known to be there */

@@ -17,19 +17,26 @@ struct connector { /* the master's end */
  * capability, not jailed (the resolver needs the host's files), Landlock: read
  * what the resolver reads (/etc, /usr, /lib*, /run/systemd/resolve, /run/nscd,
  * /var/lib/misc?), confine_strict: a missing Landlock ends it (ERR_PRIV).
- * resolve_ms  how long a resolved name is kept (resolve_interval).
+ * resolve_ms  names are resolved again after this (resolve_interval).
  * It ends by itself when the control pair and the last worker's pair are gone.
  */
 enum err connector_start(const struct drop_ids *ids, bool confine_strict,
                          int64_t resolve_ms, struct connector *out,
                          struct why *why);
 
-/* connector_service - tell it where (generation, service) may connect; before
- * any worker of that pair is registered. Addresses that are ADDR_RESPOND are
- * left out. One packet per address; the last one carries a flag. */
+/*
+ * connector_service - tell it where (generation, service, route) may connect;
+ * once for each route, before any worker of that service is registered.
+ * Addresses that are ADDR_RESPOND are left out; a route may have none, and must
+ * be told all the same.
+ * name    of the service, for the log. policy: see connwire.h.
+ * What failed lately is remembered by service, for all its routes together; a
+ * new generation begins with a blank memory.
+ */
 enum err connector_service(struct connector *connector, uint32_t generation,
-                           uint16_t service, const struct conf_addrs *addrs,
-                           struct why *why);
+                           uint16_t service, uint16_t route, const char *name,
+                           const struct conf_addrs *addrs,
+                           enum conf_policy policy, struct why *why);
 
 /* connector_worker - hand over the connector's end of one worker's pair (the
  * caller closes its copy). From then on the connector knows which service and

@@ -16,6 +16,7 @@
 #include "common/proctitle.h"
 #include "common/text.h"
 #include "master/names.h"
+#include "master/pick.h"
 #include "master/tables.h"
 #include <errno.h>
 #include <limits.h>
@@ -27,12 +28,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define LOG_LINES 20
+#define LOG_MS    60000
+
 struct pair {           /* one worker */
     enum source source; /* SOURCE_PAIR; first */
     int fd;             /* -1: closed, to be freed */
     bool waiting;       /* request wants a name that is being resolved */
     struct connwire_request request;
     struct table *table;
+    struct round round;  /* its walk over a route's addresses */
+    struct target given; /* the last descriptor leads there; sa_len 0: none */
+    uint32_t given_seq;  /* in this reply */
     struct pair *next;
 };
 
@@ -76,20 +83,63 @@ begin(const struct target *target)
     return -1;
 }
 
+/* may_say - not more than LOG_LINES about one service in LOG_MS: the word of its
+ * workers is behind them */
+static bool
+may_say(struct table *table, int64_t now)
+{
+    if (table->logged == 0 || now - table->log_from >= LOG_MS) {
+        table->log_from = now;
+        table->logged = 0;
+    }
+    return table->logged++ < LOG_LINES;
+}
+
+/* learn - how an attempt went; a change is worth a line */
 static void
-connect_for(const struct target *target, struct connwire_reply *reply, int *fd)
+learn(struct table *table, const struct target *target, int error, int64_t now)
+{
+    char text[ADDR_TEXT_MAX];
+    struct log_line line;
+    int64_t penalty;
+
+    if (!health_outcome(&table->health, &target->sa, target->sa_len, error, now,
+                        &penalty) ||
+        !may_say(table, now))
+        return;
+    log_begin(&line, penalty > 0 ? LOG_L_WARN : LOG_L_NOTICE,
+              penalty > 0 ? "upstream_down" : "upstream_up");
+    log_text(&line, "service", table->name);
+    log_text(
+        &line, "upstream",
+        addr_text((const struct sockaddr *)&target->sa, target->sa_len, text));
+    log_text(&line, "reason", penalty > 0 ? strerror(error) : NULL);
+    if (penalty > 0)
+        log_time(&line, "skipped", penalty);
+    log_send(&line);
+}
+
+/* connect_for - begin, and say in the reply what became of it */
+static void
+connect_for(struct pair *pair, const struct target *target,
+            struct connwire_reply *reply, int *fd, int64_t now)
 {
     (void)addr_text((const struct sockaddr *)&target->sa, target->sa_len,
                     reply->text);
-    reply->more = target->more;
+    reply->index = target->index;
+    reply->trial =
+        health_given(&pair->table->health, &target->sa, target->sa_len, now);
     *fd = begin(target);
     if (*fd >= 0) {
         reply->status = CONNWIRE_CONNECTING;
+        pair->given = *target;
+        pair->given_seq = reply->seq;
     } else if (errno == EAGAIN && target->sa.ss_family == AF_UNIX) {
         reply->status = CONNWIRE_BUSY;
     } else {
         reply->status = CONNWIRE_FAILED;
         reply->error = errno;
+        learn(pair->table, target, reply->error, now);
     }
 }
 
@@ -125,7 +175,7 @@ pair_broken(struct pair *pair, const char *reason)
 
     log_begin(&line, LOG_L_WARN, "connector_pair");
     log_int(&line, "generation", pair->table->generation);
-    log_int(&line, "service_number", pair->table->service);
+    log_text(&line, "service", pair->table->name);
     log_text(&line, "reason", reason);
     log_send(&line);
     pair_close(pair);
@@ -138,19 +188,22 @@ pair_serve(struct pair *pair, int64_t now)
     struct connwire_reply reply;
     const struct name *failure;
     struct target target;
+    bool more;
     int fd = -1;
     enum err err;
 
     memset(&reply, 0, sizeof(reply));
     reply.seq = pair->request.seq;
     pair->waiting = false;
-    switch (tables_pick(pair->table, pair->request.attempt, now, &target,
-                        &failure)) {
+    pair->given.sa_len = 0;
+    switch (tables_pick(pair->table, &pair->round, pair->request.route,
+                        pair->request.attempt, now, &target, &more, &failure)) {
     case PICK_WAIT:
         pair->waiting = true;
         return;
     case PICK_FOUND:
-        connect_for(&target, &reply, &fd);
+        reply.more = more;
+        connect_for(pair, &target, &reply, &fd, now);
         break;
     case PICK_NO_NAME:
         reply.status = CONNWIRE_NO_NAME;
@@ -171,6 +224,40 @@ pair_serve(struct pair *pair, int64_t now)
         pair_close(pair);
 }
 
+/* pair_outcome - what became of the descriptor that it was given last. One word
+ * for one descriptor, whatever the worker says. */
+static void
+pair_outcome(struct pair *pair, const struct connwire_request *request,
+             int64_t now)
+{
+    if (pair->given.sa_len == 0 || request->seq != pair->given_seq)
+        return;
+    learn(pair->table, &pair->given, request->error, now);
+    pair->given.sa_len = 0;
+}
+
+/* pair_request - a packet of the right length */
+static void
+pair_request(struct pair *pair, const struct connwire_request *request,
+             int64_t now)
+{
+    switch ((enum connwire_kind)request->kind) {
+    case CONNWIRE_OPEN:
+        if (!tables_has(pair->table, request->route)) {
+            pair_broken(pair, "not a route of its service");
+            return;
+        }
+        pair->request = *request;
+        pair_serve(pair, now);
+        return;
+    case CONNWIRE_OUTCOME:
+        pair_outcome(pair, request, now);
+        return;
+    default:
+        pair_broken(pair, "not a request");
+    }
+}
+
 /* pair_event - one request, or the end of the worker. Received without room
  * for descriptors: what is sent along vanishes. */
 static void
@@ -187,11 +274,10 @@ pair_event(struct pair *pair, int64_t now)
         return;
     if (err == ERR_EOF) {
         pair_close(pair);
-    } else if (err != ERR_OK || len != sizeof(request) || request.route != 0) {
+    } else if (err != ERR_OK || len != sizeof(request)) {
         pair_broken(pair, "not a request");
     } else {
-        pair->request = request;
-        pair_serve(pair, now);
+        pair_request(pair, &request, now);
     }
 }
 
@@ -214,7 +300,7 @@ order_worker(const struct connector_order *order, int fd)
     struct table *table = tables_find(order->generation, order->service);
     struct pair *pair = NULL;
 
-    if (fd >= 0 && table != NULL && table->complete)
+    if (fd >= 0 && table != NULL && tables_has(table, 0))
         pair = calloc(1, sizeof(*pair));
     event.data.ptr = pair;
     if (pair == NULL ||
@@ -291,6 +377,7 @@ sweep(void)
             continue;
         }
         *pair = gone->next;
+        round_free(&gone->round);
         free(gone);
     }
     self.closed = false;

@@ -1,6 +1,7 @@
 /* connector_main.h - the connector's process, and what the master tells it */
 #ifndef MASTER_CONNECTOR_MAIN_H
 #define MASTER_CONNECTOR_MAIN_H
+#include "common/conf.h"
 #include "common/err.h"
 #include "master/drop.h"
 #include <stdbool.h>
@@ -8,10 +9,10 @@
 #include <sys/socket.h>
 
 enum connector_order_kind {
-    CONNECTOR_IP = 1, /* an address of a service: sa */
+    CONNECTOR_IP = 1, /* an address of a route: sa */
     CONNECTOR_UNIX,   /* the same */
     CONNECTOR_NAME,   /* host and port */
-    CONNECTOR_EMPTY,  /* the service has no address (built-in answers alone) */
+    CONNECTOR_EMPTY,  /* the route has no address (built-in answers alone) */
     CONNECTOR_WORKER, /* a descriptor comes along: a worker's pair */
     CONNECTOR_FORGET, /* the generation is gone */
 };
@@ -20,14 +21,18 @@ enum connector_order_kind {
  * over there. Host byte order, both ends are one program. */
 struct connector_order {
     uint8_t kind; /* enum connector_order_kind */
-    uint8_t last; /* of a service's addresses */
+    uint8_t last; /* of a route's addresses */
+    uint8_t robin;
+    uint8_t pad;
     uint16_t service;
+    uint16_t route;
     uint32_t generation;
-    uint16_t port; /* CONNECTOR_NAME */
-    uint16_t pad;
+    uint16_t index; /* of the address in the route's configured list */
+    uint16_t port;  /* CONNECTOR_NAME */
     uint32_t sa_len;
     struct sockaddr_storage sa;
     char host[256];
+    char name[CONF_NAME_MAX + 1]; /* of the service, for the log */
 };
 
 /* the first packet, from the connector: confined, or why not */

@@ -10,6 +10,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/text.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,41 @@ names_init(int epoll_fd, int64_t keep_ms)
     names.keep_ms = keep_ms;
 }
 
+/* after - now + ms, where ms may be CLOCK_NEVER */
+static int64_t
+after(int64_t now, int64_t ms)
+{
+    return ms >= CLOCK_NEVER - now ? CLOCK_NEVER : now + ms;
+}
+
+/* user_of - its place in the list; *place is NULL when it is not there */
+static struct name_user **
+user_of(struct name *name, const char *service)
+{
+    struct name_user **place = &name->users;
+
+    while (*place != NULL && strcmp((*place)->service, service) != 0)
+        place = &(*place)->next;
+    return place;
+}
+
+/* used_by - one more address of this service; false: no memory */
+static bool
+used_by(struct name *name, const char *service)
+{
+    struct name_user **place = user_of(name, service);
+
+    if (*place == NULL) {
+        if ((*place = calloc(1, sizeof(**place))) == NULL)
+            return false;
+        (void)text_copy((*place)->service, service, sizeof((*place)->service));
+    }
+    (*place)->refs++;
+    return true;
+}
+
 struct name *
-names_take(const char *host)
+names_take(const char *host, const char *service)
 {
     struct name *name;
 
@@ -50,14 +84,38 @@ names_take(const char *host)
         name->next = names.first;
         names.first = name;
     }
-    name->refs++;
-    return name;
+    return used_by(name, service) ? name : NULL;
 }
 
 void
-names_drop(struct name *name)
+names_drop(struct name *name, const char *service)
 {
-    name->refs--; /* names_tend forgets it, not while an event may point here */
+    struct name_user **place = user_of(name, service), *gone = *place;
+
+    if (gone == NULL || --gone->refs > 0)
+        return;
+    *place = gone->next; /* names_tend forgets a name without users, not while
+                          * an event may point here */
+    free(gone);
+}
+
+/* log_users - the field service=, several with commas */
+static void
+log_users(struct log_line *line, const struct name *name)
+{
+    char text[256];
+    size_t at = 0;
+
+    text[0] = '\0';
+    for (const struct name_user *user = name->users; user != NULL;
+         user = user->next) {
+        if (at + 1 + strlen(user->service) >= sizeof(text))
+            break;
+        if (at > 0)
+            text[at++] = ',';
+        at += text_copy(text + at, user->service, sizeof(text) - at);
+    }
+    log_text(line, "service", at > 0 ? text : NULL);
 }
 
 /* failed - remember it, say it once in a while */
@@ -68,10 +126,12 @@ failed(struct name *name, const char *reason, int64_t now)
 
     (void)text_copy(name->failure, reason, sizeof(name->failure));
     name->retry_at = now + NAMES_FAILED_MS;
+    name->due = after(now, names.keep_ms);
     if (now < name->log_at)
         return;
     name->log_at = now + NAMES_LOG_MS;
     log_begin(&line, LOG_L_WARN, "resolve_failed");
+    log_users(&line, name);
     log_text(&line, "name", name->host);
     log_text(&line, "reason", reason);
     log_text(&line, "using", name->known ? "old_addresses" : NULL);
@@ -115,9 +175,7 @@ start(struct name *name, int64_t now)
 enum name_state
 names_look(struct name *name, int64_t now)
 {
-    bool wanted = !name->known || now >= name->fresh_until;
-
-    if (wanted && !name->running && now >= name->retry_at &&
+    if (!name->known && !name->running && now >= name->retry_at &&
         names.running < NAMES_CHILDREN)
         start(name, now);
     if (name->known)
@@ -127,9 +185,58 @@ names_look(struct name *name, int64_t now)
     return NAME_WAIT;
 }
 
+/* holds - is this address in that answer? */
+static bool
+holds(const struct resolve_answer *answer, const struct resolve_addr *addr)
+{
+    for (uint32_t i = 0; i < answer->count; i++)
+        if (memcmp(&answer->addr[i], addr, sizeof(*addr)) == 0)
+            return true;
+    return false;
+}
+
+/* same - the same set? Resolvers turn the order of an answer as they please. */
+static bool
+same(const struct resolve_answer *a, const struct resolve_answer *b)
+{
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!holds(b, &a->addr[i]))
+            return false;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (!holds(a, &b->addr[i]))
+            return false;
+    return true;
+}
+
+/* say_resolved - where a name leads to now; a change is worth a notice */
+static void
+say_resolved(const struct name *name, bool change)
+{
+    char text[RESOLVE_MAX * (INET6_ADDRSTRLEN + 1)];
+    struct log_line line;
+    size_t at = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < name->answer.count; i++) {
+        const struct resolve_addr *addr = &name->answer.addr[i];
+
+        if (at > 0)
+            text[at++] = ',';
+        if (inet_ntop(addr->family, addr->addr, text + at,
+                      (socklen_t)(sizeof(text) - at)) != NULL)
+            at += strlen(text + at);
+    }
+    log_begin(&line, change ? LOG_L_NOTICE : LOG_L_INFO, "resolved");
+    log_users(&line, name);
+    log_text(&line, "name", name->host);
+    log_text(&line, "addresses", text);
+    log_send(&line);
+}
+
 void
 names_event(struct name *name, int64_t now)
 {
+    bool change;
     struct resolve_answer answer;
     struct why why;
     enum err err;
@@ -142,9 +249,12 @@ names_event(struct name *name, int64_t now)
         failed(name, why.text, now);
         return;
     }
+    change = name->known && !same(&name->answer, &answer);
     name->answer = answer;
+    if (change || !name->known)
+        say_resolved(name, change);
     name->known = true;
-    name->fresh_until = now + names.keep_ms;
+    name->due = after(now, names.keep_ms);
     name->retry_at = 0;
     name->failure[0] = '\0';
 }
@@ -173,13 +283,36 @@ forget(void)
     while (*at != NULL) {
         struct name *name = *at;
 
-        if (name->refs > 0 || name->running) {
+        if (name->users != NULL || name->running) {
             at = &name->next;
             continue;
         }
         *at = name->next;
         free(name);
     }
+}
+
+/* wants - is it to be asked for in the background? */
+static bool
+wants(const struct name *name)
+{
+    return name->users != NULL && !name->running &&
+           names.running < NAMES_CHILDREN;
+}
+
+/* refresh - start what is due; what finds no room is due again when a child
+ * ends. True: one could not be started. */
+static bool
+refresh(int64_t now)
+{
+    bool stuck = false;
+
+    for (struct name *name = names.first; name != NULL; name = name->next)
+        if (wants(name) && now >= name->due) {
+            start(name, now);
+            stuck = stuck || !name->running;
+        }
+    return stuck;
 }
 
 bool
@@ -195,6 +328,8 @@ names_tend(int64_t now)
         failed(name, "the resolver took too long", now);
         late = true;
     }
+    if (refresh(now))
+        late = true;
     bury();
     forget();
     return late;
@@ -205,8 +340,12 @@ names_next(int64_t now)
 {
     int64_t next = names.unburied > 0 ? now + BURY_MS : CLOCK_NEVER;
 
-    for (const struct name *name = names.first; name != NULL; name = name->next)
+    for (const struct name *name = names.first; name != NULL;
+         name = name->next) {
         if (name->running && name->kill_at < next)
             next = name->kill_at;
+        if (wants(name) && name->due < next)
+            next = name->due;
+    }
     return next;
 }

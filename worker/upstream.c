@@ -2,14 +2,17 @@
  * upstream.c - get a connected descriptor from the connector
  *
  * Owns the worker's end of the connector pair: requests, replies, descriptors
- * that come along, and the waiting for a connection to stand.
- * Must never make a socket, name an address, or keep a descriptor that belongs
- * to a request given up before.
+ * that come along, the waiting for a connection to stand, and the word to the
+ * connector of how that went.
+ * Must never make a socket, name an address, keep a descriptor that belongs to
+ * a request given up before, or take a host name from the connector.
  */
 #include "worker/upstream.h"
 #include "common/clock.h"
+#include "common/conf.h"
 #include "common/connwire.h"
 #include "common/fdio.h"
+#include "common/text.h"
 #include "worker/wait.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -23,6 +26,7 @@ struct attempt { /* one call of upstream_open */
     int connector_fd;
     int client_fd;
     int64_t deadline;
+    int64_t fair; /* an address that had less than this ms is not blamed */
     struct connwire_request request;
     struct connwire_reply reply;
     int fd;     /* of the reply, -1 */
@@ -103,6 +107,21 @@ hear(struct attempt *at, struct why *why)
                    "the connector's reply and its descriptor do not fit");
 }
 
+/* tell - how the connection of the last reply went. It may get lost: then the
+ * connector finds out with the next worker. */
+static void
+tell(const struct attempt *at, int error)
+{
+    struct connwire_request packet = {
+        .kind = CONNWIRE_OUTCOME,
+        .seq = at->request.seq,
+        .error = error,
+    };
+
+    (void)fdio_send(at->connector_fd, &packet, sizeof(packet), -1, MSG_DONTWAIT,
+                    NULL);
+}
+
 /* limit - how long this address may take: when there are others, half of what
  * is left, so that one that never answers does not eat all of the time */
 static int64_t
@@ -129,11 +148,16 @@ static enum err
 stand(struct attempt *at)
 {
     int64_t until = limit(at);
+    int had = clock_left(until);
     enum err err = pause_for(at, at->fd, POLLOUT, until);
     socklen_t len = sizeof(int);
     int error = 0;
 
-    if (err == ERR_TIMEOUT && clock_left(at->deadline) != 0) {
+    if (err == ERR_TIMEOUT) {
+        if (had >= at->fair)
+            tell(at, ETIMEDOUT);
+        if (clock_left(at->deadline) == 0)
+            return err;
         note_failed(at, ETIMEDOUT);
         return ERR_IO;
     }
@@ -141,6 +165,8 @@ stand(struct attempt *at)
         return err;
     if (getsockopt(at->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
+    if (error != 0 || at->reply.trial != 0)
+        tell(at, error);
     if (error == 0)
         return ERR_OK;
     note_failed(at, error);
@@ -228,26 +254,53 @@ local_text(int fd, char *out)
         (void)addr_text((struct sockaddr *)&sa, len, out);
 }
 
+/* identify - which configured address this is, and its host as written there */
+static enum err
+identify(const struct conf_addrs *addrs, size_t index, struct upstream *out,
+         struct why *why)
+{
+    const struct addr *addr;
+
+    if (index >= addrs->count)
+        return why_set(why, ERR_PEER,
+                       "the connector names an address that there is not");
+    addr = &addrs->item[index];
+    out->index = index;
+    (void)text_copy(out->host,
+                    addr->kind == ADDR_UNIX ? "localhost" : addr->host,
+                    sizeof(out->host));
+    out->port = addr->kind == ADDR_UNIX ? 0 : addr->port;
+    return ERR_OK;
+}
+
 enum err
-upstream_open(int connector_fd, int client_fd, int64_t timeout_ms,
+upstream_open(int connector_fd, int client_fd, uint16_t route,
+              const struct conf_addrs *addrs, int64_t timeout_ms,
               struct upstream *out, enum reason *reason, struct why *why)
 {
     struct attempt at = {
         .connector_fd = connector_fd,
         .client_fd = client_fd,
         .deadline = clock_deadline(timeout_ms),
+        .fair = timeout_ms / 4,
+        .request = { .kind = CONNWIRE_OPEN, .route = route },
         .fd = -1,
     };
     enum err err;
 
     out->fd = -1;
-    out->text[0] = out->local[0] = '\0';
+    out->text[0] = out->local[0] = out->host[0] = '\0';
+    out->index = 0;
+    out->port = 0;
     do {
         if ((err = ask(&at, why)) == ERR_OK && (err = hear(&at, why)) == ERR_OK)
             err = act(&at, why);
     } while (err == ERR_AGAIN);
     (void)snprintf(out->text, sizeof(out->text), "%s",
                    err == ERR_OK || at.failed == 0 ? at.reply.text : at.last);
+    if (err == ERR_OK &&
+        (err = identify(addrs, at.reply.index, out, why)) != ERR_OK)
+        fdio_close(&at.fd);
     if (err != ERR_OK)
         return conclude(&at, err, reason, why);
     out->fd = at.fd;

@@ -1,5 +1,6 @@
 /* test_upstream.c - worker/upstream.c against a connector that the test plays */
 #include "common/clock.h"
+#include "common/conf.h"
 #include "common/connwire.h"
 #include "common/fdio.h"
 #include "test/unit/child.h"
@@ -21,12 +22,16 @@
 
 #include <cmocka.h>
 
+#define ROUTE 3 /* that all requests are for */
+
 /* What the played connector does with one request after the other; a script
  * ends with SAY_END. It runs in a child and fails the test when the worker asks
- * something else than it should. */
+ * or tells something else than it should. */
 enum say {
     SAY_END,
     SAY_CONNECTED, /* a descriptor that stands */
+    SAY_TRIAL,     /* the same, of an address that failed before */
+    SAY_INDEX,     /* the same, of an address that is not configured */
     SAY_REFUSED,   /* a descriptor that will say ECONNREFUSED, more follow */
     SAY_REFUSED_LAST,
     SAY_SILENT, /* a descriptor that never stands, more follow */
@@ -106,6 +111,9 @@ silent(void)
     return begin(&sa);
 }
 
+static uint8_t trial;    /* of the next reply */
+static uint16_t address; /* the same */
+
 static void
 reply(int fd, enum connwire_status status, bool more, int error, uint32_t seq,
       int passed)
@@ -113,6 +121,8 @@ reply(int fd, enum connwire_status status, bool more, int error, uint32_t seq,
     struct connwire_reply packet;
 
     memset(&packet, 0, sizeof(packet));
+    packet.trial = trial;
+    packet.index = address;
     packet.status = (uint8_t)status;
     packet.more = more;
     packet.error = error;
@@ -127,10 +137,14 @@ reply(int fd, enum connwire_status status, bool more, int error, uint32_t seq,
 static void
 say(int fd, enum say what, uint32_t seq)
 {
+    trial = what == SAY_TRIAL;
+    address = what == SAY_INDEX ? 2 : 1;
     switch (what) {
     case SAY_END:
         break;
     case SAY_CONNECTED:
+    case SAY_TRIAL:
+    case SAY_INDEX:
         reply(fd, CONNWIRE_CONNECTING, false, 0, seq, standing());
         break;
     case SAY_REFUSED:
@@ -176,30 +190,59 @@ say(int fd, enum say what, uint32_t seq)
     }
 }
 
+/* hear - the next packet of the worker, which must be this */
+static uint32_t
+hear(int fd, enum connwire_kind kind, uint16_t attempt, int error)
+{
+    struct connwire_request request;
+    size_t len = sizeof(request);
+    bool open = kind == CONNWIRE_OPEN;
+
+    child_must(fdio_recv(fd, &request, &len, NULL, NULL, 0, NULL) == ERR_OK);
+    child_must(len == sizeof(request) && request.kind == kind);
+    child_must(request.route == (open ? ROUTE : 0));
+    child_must(request.attempt == attempt && request.error == error);
+    return request.seq;
+}
+
+/* outcome - what the worker has to tell of this one; -1: nothing */
+static int
+outcome(enum say what)
+{
+    switch ((int)what) {
+    case SAY_TRIAL:
+        return 0;
+    case SAY_REFUSED:
+    case SAY_REFUSED_LAST:
+        return ECONNREFUSED;
+    case SAY_SILENT:
+        return ETIMEDOUT;
+    default:
+        return -1;
+    }
+}
+
 _Noreturn static void
 connector(int fd, const enum say *script)
 {
     uint16_t attempt = 0;
+    uint32_t seq;
 
     alarm(60);
     for (; *script != SAY_END; script++) {
-        struct connwire_request request;
-        size_t len = sizeof(request);
-
-        child_must(fdio_recv(fd, &request, &len, NULL, NULL, 0, NULL) ==
-                   ERR_OK);
-        child_must(len == sizeof(request) && request.route == 0 &&
-                   request.attempt == attempt);
+        seq = hear(fd, CONNWIRE_OPEN, attempt, 0);
         if (*script == SAY_STALE)
-            say(fd, *script++, request.seq);
-        say(fd, *script, request.seq);
+            say(fd, *script++, seq);
+        say(fd, *script, seq);
+        if (outcome(*script) >= 0)
+            child_must(hear(fd, CONNWIRE_OUTCOME, 0, outcome(*script)) == seq);
         if (*script == SAY_REFUSED || *script == SAY_SILENT ||
             *script == SAY_FAILED)
             attempt++; /* busy: the same again */
     }
-    for (;;) /* until the worker goes */
-        if (recv(fd, &attempt, sizeof(attempt), 0) <= 0)
-            _exit(0);
+    /* until the worker goes, without another word */
+    child_must(recv(fd, &attempt, sizeof(attempt), 0) <= 0);
+    _exit(0);
 }
 
 static void
@@ -240,6 +283,21 @@ open_fds(void)
         count +=
             recv(fd, NULL, 0, MSG_DONTWAIT | MSG_PEEK) == 0 || errno != EBADF;
     return count;
+}
+
+static struct addr items[2] = {
+    { .kind = ADDR_UNIX },
+    { .kind = ADDR_NAME, .host = "backend.test", .port = 8443 },
+};
+static const struct conf_addrs addrs = { 2, items };
+
+/* try_open - as the worker does */
+static enum err
+try_open(struct play *play, int64_t timeout, struct upstream *out,
+         enum reason *reason, struct why *why)
+{
+    return upstream_open(play->worker, play->client.here.fd, ROUTE, &addrs,
+                         timeout, out, reason, why);
 }
 
 static void
@@ -306,6 +364,13 @@ each_script_ends_so(void **state)
           REASON_UPSTREAM_TIMEOUT,
           "in time",
           50 },
+        { { SAY_TRIAL }, ERR_OK, REASON_NONE, "", 5000 },
+        { { SAY_REFUSED, SAY_SILENT, SAY_TRIAL },
+          ERR_OK,
+          REASON_NONE,
+          "",
+          400 },
+        { { SAY_INDEX }, ERR_PEER, REASON_INTERNAL, "address", 5000 },
         { { SAY_SHORT }, ERR_PEER, REASON_INTERNAL, "length", 5000 },
         { { SAY_NO_FD }, ERR_PEER, REASON_INTERNAL, "descriptor", 5000 },
         { { SAY_EXTRA_FD }, ERR_PEER, REASON_INTERNAL, "descriptor", 5000 },
@@ -324,8 +389,7 @@ each_script_ends_so(void **state)
 
         play_open(&play, rows[i].script);
         before = open_fds();
-        err = upstream_open(play.worker, play.client.here.fd, rows[i].timeout,
-                            &out, &reason, &why);
+        err = try_open(&play, rows[i].timeout, &out, &reason, &why);
         if (err != rows[i].err || reason != rows[i].reason ||
             !strstr(why.text, rows[i].why))
             fail_msg("row %zu: %d %s \"%s\"", i, (int)err, reason_word(reason),
@@ -334,6 +398,9 @@ each_script_ends_so(void **state)
         if (err == ERR_OK) {
             assert_string_equal(out.text, "192.0.2.0:80");
             assert_int_equal(strncmp(out.local, "127.0.0.1:", 10), 0);
+            assert_int_equal(out.index, 1);
+            assert_string_equal(out.host, "backend.test");
+            assert_int_equal(out.port, 8443);
             close(out.fd);
         }
         assert_int_equal(open_fds(), before); /* nothing is left behind */
@@ -352,12 +419,8 @@ a_late_reply_does_not_become_the_next_connection(void **state)
 
     (void)state;
     play_open(&play, script);
-    assert_int_equal(upstream_open(play.worker, play.client.here.fd, 20, &out,
-                                   &reason, NULL),
-                     ERR_TIMEOUT);
-    assert_int_equal(upstream_open(play.worker, play.client.here.fd, 5000, &out,
-                                   &reason, NULL),
-                     ERR_OK);
+    assert_int_equal(try_open(&play, 20, &out, &reason, NULL), ERR_TIMEOUT);
+    assert_int_equal(try_open(&play, 5000, &out, &reason, NULL), ERR_OK);
     assert_string_equal(out.text, "192.0.2.0:80");
     close(out.fd);
     play_close(&play);
@@ -376,9 +439,7 @@ a_client_that_sends_or_half_closes_is_waited_for(void **state)
     ends_write(&play.client.there, "hello", 5);
     ends_shut(&play.client.there);
     (void)ends_wait(play.client.here.fd, POLLIN);
-    assert_int_equal(upstream_open(play.worker, play.client.here.fd, 5000, &out,
-                                   &reason, NULL),
-                     ERR_OK);
+    assert_int_equal(try_open(&play, 5000, &out, &reason, NULL), ERR_OK);
     close(out.fd);
     play_close(&play);
 }
@@ -396,8 +457,7 @@ a_client_that_is_gone_ends_the_waiting(void **state)
     stream_abort(&play.client.there);
     close(play.client.there.fd);
     play.client.there.fd = -1;
-    assert_int_equal(upstream_open(play.worker, play.client.here.fd,
-                                   CLOCK_NEVER, &out, &reason, NULL),
+    assert_int_equal(try_open(&play, CLOCK_NEVER, &out, &reason, NULL),
                      ERR_RESET);
     assert_int_equal(reason, REASON_CLIENT_RESET);
     play_close(&play);
@@ -412,8 +472,7 @@ stopped(void *arg)
 
     child_must(wait_init(NULL) == ERR_OK);
     raise(SIGTERM);
-    child_must(upstream_open(play->worker, play->client.here.fd, CLOCK_NEVER,
-                             &out, &reason, NULL) == ERR_STOP);
+    child_must(try_open(play, CLOCK_NEVER, &out, &reason, NULL) == ERR_STOP);
     child_must(reason == REASON_STOPPED);
 }
 
