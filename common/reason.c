@@ -91,6 +91,15 @@ reason_hint(enum reason reason)
     return reasons[index_of(reason)].hint;
 }
 
+bool
+alert_refuses_us(int alert)
+{
+    /* bad_certificate to certificate_unknown; unknown_ca, access_denied;
+     * certificate_required */
+    return (alert >= 42 && alert <= 46) || alert == 48 || alert == 49 ||
+           alert == 116;
+}
+
 const char *
 alert_name(int alert)
 {

@@ -18,10 +18,15 @@
     REASON(BAD_CERTIFICATE, "bad_certificate", 42, NULL)                    \
     REASON(WEAK_KEY, "weak_key", 43, NULL)                                  \
     REASON(WEAK_SIGNATURE, "weak_signature", 43, NULL)                      \
-    REASON(X509_V1, "x509_v1", 43, NULL)                                    \
+    REASON(X509_V1, "x509_v1", 43, "unsafe_x509v1")                         \
     REASON(SUBJECT_IS_ISSUER, "subject_is_issuer", 42, NULL)                \
     REASON(NAME_CONSTRAINT, "name_constraint", 42, NULL)                    \
     REASON(NO_IDENTITY, "no_identity", 42, NULL)                            \
+    REASON(BAD_NAME, "bad_name", 42, "upstream_name")                       \
+    REASON(REVOKED, "revoked", 44, NULL)                                    \
+    REASON(CRL_EXPIRED, "crl_expired", 44, "crl_missing")                   \
+    REASON(CRL_MISSING, "crl_missing", 44, "crl_missing")                   \
+    REASON(CRL_BAD, "crl_bad", 44, NULL)                                    \
     REASON(HANDSHAKE_TIMEOUT, "handshake_timeout", -1, "handshake_timeout") \
     REASON(NOT_TLS, "not_tls", -1, NULL)                                    \
     REASON(NO_COMMON_CIPHER, "no_common_cipher", 40, "ciphers")             \
@@ -34,11 +39,16 @@
     REASON(UPSTREAM_REFUSED, "upstream_refused", 80, NULL)                  \
     REASON(UPSTREAM_TIMEOUT, "upstream_timeout", 80, "connect_timeout")     \
     REASON(UPSTREAM_NAME, "upstream_name", 80, NULL)                        \
+    REASON(UPSTREAM_TLS, "upstream_tls", 80, NULL)                          \
+    REASON(UPSTREAM_REFUSED_OUR_CERTIFICATE,                                \
+           "upstream_refused_our_certificate", 80, "upstream_cert")         \
+    REASON(SNI_UNKNOWN, "sni_unknown", 112, "sni_strict")                   \
     REASON(CLIENT_EOF, "client_eof", -1, NULL)                              \
     REASON(UPSTREAM_EOF, "upstream_eof", -1, NULL)                          \
     REASON(CLIENT_TRUNCATED, "client_truncated", -1, NULL)                  \
     REASON(CLIENT_RESET, "client_reset", -1, NULL)                          \
     REASON(UPSTREAM_RESET, "upstream_reset", -1, NULL)                      \
+    REASON(UPSTREAM_TRUNCATED, "upstream_truncated", -1, NULL)              \
     REASON(CLIENT_ERROR, "client_error", -1, NULL)                          \
     REASON(UPSTREAM_ERROR, "upstream_error", -1, NULL)                      \
     REASON(IDLE_TIMEOUT, "idle_timeout", -1, "idle_timeout")                \
@@ -64,6 +74,9 @@ int reason_alert(enum reason reason);
 const char *reason_hint(enum reason reason);
 /* reason_valid - is a number from another process a reason? */
 bool reason_valid(unsigned value);
+/* alert_refuses_us - does this alert from a peer say that it does not accept our
+ * certificate, or misses one? */
+bool alert_refuses_us(int alert);
 /* alert_name - certificate_expired ...; "alert_N" in a static buffer else */
 const char *alert_name(int alert);
 #endif

@@ -10,143 +10,6 @@
 
 #include <string.h>
 
-enum {
-    TAG_BOOLEAN = 0x01,
-    TAG_INTEGER = 0x02,
-    TAG_BIT_STRING = 0x03,
-    TAG_OCTET_STRING = 0x04,
-    TAG_OID = 0x06,
-    TAG_UTC_TIME = 0x17,
-    TAG_GENERALIZED_TIME = 0x18,
-    TAG_SEQUENCE = 0x30,
-    TAG_SET = 0x31,
-    TAG_CONTEXT_0 = 0xa0,
-    TAG_CONTEXT_1 = 0xa1,
-    TAG_CONTEXT_3 = 0xa3,
-    TAG_UID_1 = 0x81,
-    TAG_UID_2 = 0x82,
-};
-
-bool
-span_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-/* der_length - minimal, definite, at most four bytes; false otherwise */
-static bool
-der_length(const uint8_t *at, size_t room, size_t *head, size_t *len)
-{
-    size_t count, i;
-
-    if (room < 2)
-        return false;
-    if (at[1] < 0x80) {
-        *head = 2;
-        *len = at[1];
-        return true;
-    }
-    count = at[1] & 0x7fu;
-    if (count == 0 || count > 4 || room < 2 + count || at[2] == 0)
-        return false;
-    for (*len = 0, i = 0; i < count; i++)
-        *len = *len << 8 | at[2 + i];
-    *head = 2 + count;
-    return *len >= 0x80;
-}
-
-bool
-der_next(struct span *rest, unsigned *tag, struct span *content,
-         struct span *whole)
-{
-    size_t head, len;
-
-    if (rest->len < 2 || (rest->at[0] & 0x1f) == 0x1f ||
-        !der_length(rest->at, rest->len, &head, &len) || len > rest->len - head)
-        return false;
-    *tag = rest->at[0];
-    if (content != NULL)
-        *content = (struct span){ rest->at + head, len };
-    if (whole != NULL)
-        *whole = (struct span){ rest->at, head + len };
-    rest->at += head + len;
-    rest->len -= head + len;
-    return true;
-}
-
-/* der_take - the next element must have this tag */
-static bool
-der_take(struct span *rest, unsigned want, struct span *content,
-         struct span *whole)
-{
-    unsigned tag;
-
-    return rest->len > 0 && rest->at[0] == want &&
-           der_next(rest, &tag, content, whole);
-}
-
-/* der_maybe - the same, or nothing; false only when it is there and broken */
-static bool
-der_maybe(struct span *rest, unsigned want, struct span *content, bool *there)
-{
-    *there = rest->len > 0 && rest->at[0] == want;
-    return !*there || der_take(rest, want, content, NULL);
-}
-
-static bool
-oid_is(struct span oid, const char *bytes, size_t len)
-{
-    return oid.len == len && memcmp(oid.at, bytes, len) == 0;
-}
-#define OID_IS(oid, text) oid_is(oid, text, sizeof(text) - 1)
-
-/* two_digits - -1 when they are none */
-static int
-two_digits(const uint8_t *at)
-{
-    if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
-        return -1;
-    return (at[0] - '0') * 10 + (at[1] - '0');
-}
-
-/* time_read - UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 has them: with
- * seconds, in Z */
-static bool
-time_read(struct span *rest, time_t *out)
-{
-    struct span text;
-    struct tm tm;
-    unsigned tag;
-    int part[7], count = 6, i;
-
-    if (!der_next(rest, &tag, &text, NULL))
-        return false;
-    if (tag == TAG_GENERALIZED_TIME)
-        count = 7;
-    else if (tag != TAG_UTC_TIME)
-        return false;
-    if (text.len != (size_t)count * 2 + 1 || text.at[text.len - 1] != 'Z')
-        return false;
-    for (i = 0; i < count; i++)
-        if ((part[i] = two_digits(text.at + 2 * i)) < 0)
-            return false;
-    memset(&tm, 0, sizeof(tm));
-    if (tag == TAG_GENERALIZED_TIME)
-        tm.tm_year = part[0] * 100 + part[1] - 1900;
-    else
-        tm.tm_year = part[0] < 50 ? part[0] + 100 : part[0];
-    tm.tm_mon = part[count - 5] - 1;
-    tm.tm_mday = part[count - 4];
-    tm.tm_hour = part[count - 3];
-    tm.tm_min = part[count - 2];
-    tm.tm_sec = part[count - 1];
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-        tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
-        return false;
-    *out = timegm(&tm);
-    return true;
-}
-
 /* sig_hash - how good is this digest? */
 static enum x509_sig
 sig_hash(struct span oid)
@@ -156,8 +19,8 @@ sig_hash(struct span oid)
         memcmp(oid.at, "\x60\x86\x48\x01\x65\x03\x04\x02", 8) == 0)
         return oid.at[8] >= 1 && oid.at[8] <= 10 ? X509_SIG_GOOD
                                                  : X509_SIG_OTHER;
-    if (OID_IS(oid, "\x2b\x0e\x03\x02\x1a") ||
-        OID_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x02\x05"))
+    if (DER_IS(oid, "\x2b\x0e\x03\x02\x1a") ||
+        DER_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x02\x05"))
         return X509_SIG_WEAK;
     return X509_SIG_OTHER;
 }
@@ -182,9 +45,8 @@ sig_pss(struct span parameters)
     return sig_hash(oid);
 }
 
-/* sig_read - from an AlgorithmIdentifier's content */
-static enum x509_sig
-sig_read(struct span algorithm)
+enum x509_sig
+x509_sig_read(struct span algorithm)
 {
     struct span oid;
 
@@ -207,7 +69,7 @@ sig_read(struct span algorithm)
         default:
             return X509_SIG_OTHER;
         }
-    if (OID_IS(oid, "\x2a\x86\x48\xce\x3d\x04\x01"))
+    if (DER_IS(oid, "\x2a\x86\x48\xce\x3d\x04\x01"))
         return X509_SIG_WEAK; /* ECDSA with SHA-1 */
     if (oid.len == 8 &&
         memcmp(oid.at, "\x2a\x86\x48\xce\x3d\x04\x03", 7) == 0 &&
@@ -217,7 +79,7 @@ sig_read(struct span algorithm)
         memcmp(oid.at, "\x60\x86\x48\x01\x65\x03\x04\x03", 8) == 0 &&
         oid.at[8] >= 9 && oid.at[8] <= 16)
         return X509_SIG_GOOD; /* ECDSA and PKCS #1 with SHA-3 */
-    if (OID_IS(oid, "\x2b\x65\x70") || OID_IS(oid, "\x2b\x65\x71"))
+    if (DER_IS(oid, "\x2b\x65\x70") || DER_IS(oid, "\x2b\x65\x71"))
         return X509_SIG_GOOD; /* Ed25519, Ed448 */
     return X509_SIG_OTHER;
 }
@@ -262,11 +124,11 @@ curve_bits(struct span algorithm)
 
     if (!der_take(&algorithm, TAG_OID, &oid, NULL))
         return 0;
-    if (OID_IS(oid, "\x2a\x86\x48\xce\x3d\x03\x01\x07"))
+    if (DER_IS(oid, "\x2a\x86\x48\xce\x3d\x03\x01\x07"))
         return 256;
-    if (OID_IS(oid, "\x2b\x81\x04\x00\x22"))
+    if (DER_IS(oid, "\x2b\x81\x04\x00\x22"))
         return 384;
-    if (OID_IS(oid, "\x2b\x81\x04\x00\x23"))
+    if (DER_IS(oid, "\x2b\x81\x04\x00\x23"))
         return 521;
     return 0;
 }
@@ -281,14 +143,14 @@ spki_read(struct span spki, struct x509 *out)
         !der_take(&spki, TAG_BIT_STRING, &bits, NULL) || spki.len != 0 ||
         !der_take(&algorithm, TAG_OID, &oid, NULL))
         return false;
-    if (OID_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01") ||
-        OID_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a")) {
+    if (DER_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01") ||
+        DER_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a")) {
         out->key = X509_KEY_RSA;
         out->key_bits = rsa_bits(bits);
-    } else if (OID_IS(oid, "\x2a\x86\x48\xce\x3d\x02\x01")) {
+    } else if (DER_IS(oid, "\x2a\x86\x48\xce\x3d\x02\x01")) {
         out->key = X509_KEY_EC;
         out->key_bits = curve_bits(algorithm);
-    } else if (OID_IS(oid, "\x2b\x65\x70")) {
+    } else if (DER_IS(oid, "\x2b\x65\x70")) {
         out->key = X509_KEY_ED25519;
         out->key_bits = 256;
     }
@@ -333,11 +195,11 @@ eku_read(struct span value, struct x509 *out)
     while (sequence.len > 0) {
         if (!der_take(&sequence, TAG_OID, &oid, NULL))
             return false;
-        if (OID_IS(oid, "\x2b\x06\x01\x05\x05\x07\x03\x01"))
+        if (DER_IS(oid, "\x2b\x06\x01\x05\x05\x07\x03\x01"))
             out->eku_server = true;
-        else if (OID_IS(oid, "\x2b\x06\x01\x05\x05\x07\x03\x02"))
+        else if (DER_IS(oid, "\x2b\x06\x01\x05\x05\x07\x03\x02"))
             out->eku_client = true;
-        else if (OID_IS(oid, "\x55\x1d\x25\x00"))
+        else if (DER_IS(oid, "\x55\x1d\x25\x00"))
             out->eku_any = true;
     }
     return true;
@@ -378,9 +240,21 @@ san_read(struct span value, struct x509 *out)
     return true;
 }
 
+bool
+x509_aki_read(struct span value, struct span *out)
+{
+    struct span sequence;
+    bool there;
+
+    return der_take(&value, TAG_SEQUENCE, &sequence, NULL) && value.len == 0 &&
+           der_maybe(&sequence, TAG_PRIMITIVE_0, out, &there);
+}
+
 /* which of the extensions that we read; each may come once */
 enum extension {
     EXT_NONE = 0,
+    EXT_SKI = 32,
+    EXT_AKI = 64,
     EXT_KEY_USAGE = 1,
     EXT_SAN = 2,
     EXT_BASIC = 4,
@@ -394,6 +268,8 @@ extension_kind(struct span oid)
     if (oid.len != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d)
         return EXT_NONE;
     switch (oid.at[2]) { /* 2.5.29.x */
+    case 14:
+        return EXT_SKI;
     case 15:
         return EXT_KEY_USAGE;
     case 17:
@@ -402,6 +278,8 @@ extension_kind(struct span oid)
         return EXT_BASIC;
     case 30:
         return EXT_NAME_CONSTRAINTS;
+    case 35:
+        return EXT_AKI;
     case 37:
         return EXT_EKU;
     default:
@@ -423,6 +301,11 @@ extension_read(enum extension kind, struct span value, struct x509 *out)
         return name_constraints_read(value, out);
     case EXT_EKU:
         return eku_read(value, out);
+    case EXT_SKI:
+        return der_take(&value, TAG_OCTET_STRING, &out->ski, NULL) &&
+               value.len == 0;
+    case EXT_AKI:
+        return x509_aki_read(value, &out->aki);
     case EXT_NONE:
         break;
     }
@@ -432,19 +315,15 @@ extension_read(enum extension kind, struct span value, struct x509 *out)
 static bool
 extensions_read(struct span tagged, struct x509 *out)
 {
-    struct span list, extension, oid, critical, value;
+    struct span list, oid, value;
     unsigned seen = 0;
     enum extension kind;
-    bool there;
+    bool critical;
 
     if (!der_take(&tagged, TAG_SEQUENCE, &list, NULL) || tagged.len != 0)
         return false;
     while (list.len > 0) {
-        if (!der_take(&list, TAG_SEQUENCE, &extension, NULL) ||
-            !der_take(&extension, TAG_OID, &oid, NULL) ||
-            !der_maybe(&extension, TAG_BOOLEAN, &critical, &there) ||
-            !der_take(&extension, TAG_OCTET_STRING, &value, NULL) ||
-            extension.len != 0)
+        if (!der_extension(&list, &oid, &critical, &value))
             return false;
         kind = extension_kind(oid);
         if (kind == EXT_NONE)
@@ -482,8 +361,8 @@ tail_read(struct span *tbs, struct x509 *out)
     struct span part;
     bool there;
 
-    if (!der_maybe(tbs, TAG_UID_1, &part, &there) ||
-        !der_maybe(tbs, TAG_UID_2, &part, &there) ||
+    if (!der_maybe(tbs, TAG_PRIMITIVE_1, &part, &there) ||
+        !der_maybe(tbs, TAG_PRIMITIVE_2, &part, &there) ||
         !der_maybe(tbs, TAG_CONTEXT_3, &part, &there) || tbs->len != 0)
         return false;
     return !there || (out->version == 3 && extensions_read(part, out));
@@ -500,8 +379,8 @@ tbs_read(struct span tbs, struct x509 *out, struct span *algorithm)
         !der_take(&tbs, TAG_SEQUENCE, algorithm, NULL) ||
         !der_take(&tbs, TAG_SEQUENCE, NULL, &out->issuer) ||
         !der_take(&tbs, TAG_SEQUENCE, &validity, NULL) ||
-        !time_read(&validity, &out->not_before) ||
-        !time_read(&validity, &out->not_after) || validity.len != 0 ||
+        !der_time(&validity, &out->not_before) ||
+        !der_time(&validity, &out->not_after) || validity.len != 0 ||
         !der_take(&tbs, TAG_SEQUENCE, NULL, &out->subject) ||
         !der_take(&tbs, TAG_SEQUENCE, &spki, &out->spki) ||
         !spki_read(spki, out) || !tail_read(&tbs, out))
@@ -522,7 +401,7 @@ x509_parse(const uint8_t *der, size_t len, struct x509 *out)
         !der_take(&all, TAG_BIT_STRING, &bits, NULL) || all.len != 0 ||
         !tbs_read(tbs, out, &inner) || !span_equal(inner, outer))
         return false;
-    out->sig = sig_read(inner);
+    out->sig = x509_sig_read(inner);
     return true;
 }
 

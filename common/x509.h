@@ -1,18 +1,11 @@
 /* x509.h - a certificate's bytes, seen as parts; pure */
 #ifndef COMMON_X509_H
 #define COMMON_X509_H
+#include "common/x509_der.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
-
-/* a piece of somebody else's bytes; at may be NULL when len is 0 */
-struct span {
-    const uint8_t *at;
-    size_t len;
-};
-
-bool span_equal(struct span a, struct span b);
 
 enum x509_key { X509_KEY_OTHER, X509_KEY_RSA, X509_KEY_EC, X509_KEY_ED25519 };
 /* WEAK: MD2, MD5, SHA-1 in any form; OTHER: not known to us */
@@ -21,6 +14,7 @@ enum x509_sig { X509_SIG_OTHER, X509_SIG_WEAK, X509_SIG_GOOD };
 /* KeyUsage, first octet (RFC 5280 4.2.1.3) */
 #define X509_USE_SIGN 0x80u /* digitalSignature */
 #define X509_USE_CERT 0x04u /* keyCertSign */
+#define X509_USE_CRL  0x02u /* cRLSign */
 
 /*
  * What x509_parse found. Spans point into the certificate that was parsed.
@@ -32,6 +26,7 @@ struct x509 {
     struct span issuer, subject; /* Names, with their headers */
     struct span spki;            /* SubjectPublicKeyInfo, with its header */
     struct span san;             /* content of GeneralNames; len 0: none */
+    struct span ski, aki;        /* key identifiers, own and issuer's */
     int version;                 /* 1, 2, 3 */
     time_t not_before, not_after;
     enum x509_key key;
@@ -54,10 +49,13 @@ struct x509 {
  */
 bool x509_parse(const uint8_t *der, size_t len, struct x509 *out);
 
-/* der_next - take one element off rest: its tag, its content, and the whole of
- * it; content and whole may be NULL. False at the end and on broken bytes. */
-bool der_next(struct span *rest, unsigned *tag, struct span *content,
-              struct span *whole);
+/* x509_sig_read - how good is the algorithm of an AlgorithmIdentifier (its
+ * content)? */
+enum x509_sig x509_sig_read(struct span algorithm);
+
+/* x509_aki_read - the key identifier of an AuthorityKeyIdentifier; none: out
+ * stays as it is */
+bool x509_aki_read(struct span value, struct span *out);
 
 /* x509_name_rdns - the RelativeDistinguishedNames of a Name, in its order; out
  * holds `room` contents of SETs. Returns the count, 0 for an empty name, -1 for

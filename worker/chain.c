@@ -1,8 +1,8 @@
 /*
  * chain.c - what a chain must be beyond what the TLS library asks
  *
- * Owns the rules for certificates of clients: keys, digests, purposes, versions,
- * names, depth. Can only take away: nothing here turns an objection of the
+ * Owns the rules for certificates of peers, clients and upstreams: keys, digests,
+ * purposes, versions, names, depth. Can only take away: nothing here turns an objection of the
  * library into a yes. Pure: bytes in, one reason out.
  */
 #include "worker/chain.h"
@@ -55,9 +55,18 @@ key_is_weak(const struct x509 *cert)
     return true;
 }
 
+/* purpose_fits - may it stand on this side? No extended key usage: anywhere */
+static bool
+purpose_fits(const struct x509 *cert, enum chain_side side)
+{
+    if (!cert->has_eku || cert->eku_any)
+        return true;
+    return side == CHAIN_CLIENT ? cert->eku_client : cert->eku_server;
+}
+
 /* judge_any - what holds for every certificate of the chain */
 static enum reason
-judge_any(const struct x509 *cert, bool anchor)
+judge_any(const struct x509 *cert, enum chain_side side, bool anchor)
 {
     if (key_is_weak(cert))
         return REASON_WEAK_KEY;
@@ -66,7 +75,7 @@ judge_any(const struct x509 *cert, bool anchor)
         return REASON_WEAK_SIGNATURE;
     if (cert->name_constraints_empty)
         return REASON_NAME_CONSTRAINT;
-    if (cert->has_eku && !cert->eku_client && !cert->eku_any)
+    if (!purpose_fits(cert, side))
         return REASON_BAD_PURPOSE;
     return REASON_NONE;
 }
@@ -80,9 +89,9 @@ judge_issuer(const struct x509 *cert)
 }
 
 static enum reason
-judge_leaf(const struct x509 *cert)
+judge_leaf(const struct x509 *cert, bool allow_v1)
 {
-    if (cert->version != 3)
+    if (cert->version != 3 && !allow_v1)
         return REASON_X509_V1;
     if (cert->self_issued)
         return REASON_SUBJECT_IS_ISSUER;
@@ -116,10 +125,12 @@ judge_all(const struct x509 *certs, const struct chain_case *what, int *depth)
     }
     for (i = what->count; i-- > 0;) {
         *depth = (int)i;
-        reason = judge_any(&certs[i], i > 0 && i == what->count - 1 &&
-                                          certs[i].self_issued);
+        reason =
+            judge_any(&certs[i], what->side,
+                      i > 0 && i == what->count - 1 && certs[i].self_issued);
         if (reason == REASON_NONE)
-            reason = i > 0 ? judge_issuer(&certs[i]) : judge_leaf(&certs[i]);
+            reason = i > 0 ? judge_issuer(&certs[i])
+                           : judge_leaf(&certs[i], what->allow_v1);
         if (reason != REASON_NONE)
             return reason;
     }

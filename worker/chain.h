@@ -1,4 +1,4 @@
-/* chain.h - judge a client's certificate chain; pure */
+/* chain.h - judge a peer's certificate chain; pure */
 #ifndef WORKER_CHAIN_H
 #define WORKER_CHAIN_H
 #include "common/reason.h"
@@ -7,12 +7,19 @@
 
 #define CHAIN_MAX 16 /* more than the TLS library passes on */
 
+enum chain_side {
+    CHAIN_CLIENT,  /* a client's certificates: clientAuth */
+    CHAIN_UPSTREAM /* an upstream's: serverAuth */
+};
+
 struct chain_case {
-    const struct span *chain; /* DER as the client sent it, leaf first */
+    const struct span *chain; /* DER as the peer sent it, leaf first */
     size_t count;             /* 1 to CHAIN_MAX */
     enum reason library;      /* the TLS library's objection, or REASON_NONE */
     int library_depth;        /* which certificate it was about, 0 leaf */
     int verify_depth;         /* intermediates that are allowed */
+    enum chain_side side;     /* whose certificates they are */
+    bool allow_v1;            /* unsafe_x509v1: a leaf may be version 1 */
 };
 
 /*

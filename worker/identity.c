@@ -44,3 +44,9 @@ identity_from_der(const uint8_t *der, size_t len, const uint8_t sha256[32],
     identity_from_x509(&cert, sha256, out);
     return true;
 }
+
+void
+identity_sha1(struct identity *out, const uint8_t sha1[20])
+{
+    (void)text_hex(sha1, 20, out->sha1_hex);
+}

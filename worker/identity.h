@@ -24,6 +24,8 @@ struct identity {
                                   * order; "" when none */
     uint8_t sha256[32];          /* of the DER */
     char sha256_hex[65];
+    char sha1_hex[41]; /* of the DER: a fingerprint that others still ask for;
+                        * "" until identity_sha1 */
     time_t not_before, not_after;
     const uint8_t *der; /* borrowed from the session; NULL after it */
     size_t der_len;
@@ -40,4 +42,7 @@ void identity_from_x509(const struct x509 *cert, const uint8_t sha256[32],
 /* identity_from_der - the same from bytes; false: out->present is false */
 bool identity_from_der(const uint8_t *der, size_t len, const uint8_t sha256[32],
                        struct identity *out);
+
+/* identity_sha1 - add the SHA-1 of the DER, which the caller computed */
+void identity_sha1(struct identity *out, const uint8_t sha1[20]);
 #endif

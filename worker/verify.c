@@ -4,7 +4,9 @@
  * Owns the library's callbacks about certificates, its codes for them, and the
  * one alert that tells the client why.
  * Must never answer yes for a certificate that the library objects to: above the
- * leaf that would add an unknown CA to the context, for every later client.
+ * leaf that would add an unknown CA to the context, for every later client. The
+ * one exception is a leaf of version 1, where unsafe_x509v1 says so and the
+ * library, asked again, finds nothing else.
  */
 #include <wolfssl/options.h>
 
@@ -12,9 +14,13 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
+#include <wolfssl/wolfcrypt/sha.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
-#include "worker/chain.h"
+#include "common/conf.h"
+#include "common/tlsside.h"
+#include "common/x509_signed.h"
+#include "worker/crl.h"
 #include "worker/session.h"
 #include "worker/verify.h"
 
@@ -89,12 +95,14 @@ leaf_keep(struct session *session, struct span leaf)
 static void
 identify(struct session *session, struct span leaf)
 {
-    uint8_t sha256[WC_SHA256_DIGEST_SIZE];
+    uint8_t sha256[WC_SHA256_DIGEST_SIZE], sha1[WC_SHA_DIGEST_SIZE];
 
     if (leaf.len == 0 || !leaf_keep(session, leaf) ||
         wc_Sha256Hash(session->leaf, (word32)leaf.len, sha256) != 0)
         return;
-    (void)identity_from_der(session->leaf, leaf.len, sha256, &session->id);
+    if (identity_from_der(session->leaf, leaf.len, sha256, &session->id) &&
+        wc_ShaHash(session->leaf, (word32)leaf.len, sha1) == 0)
+        identity_sha1(&session->id, sha1);
 }
 
 /* verify_tell - the one alert that says why; what the library sends after it
@@ -124,6 +132,90 @@ refuse(struct verify *verify, enum reason reason, int depth)
     return 0;
 }
 
+/* case_of - what the library says, in our words */
+static struct chain_case
+case_of(const struct verify *verify, const WOLFSSL_X509_STORE_CTX *store,
+        bool preverify, struct span chain[CHAIN_MAX])
+{
+    struct chain_case what = { .chain = chain };
+    int i;
+
+    for (i = 0; i < store->totalCerts && i < CHAIN_MAX; i++)
+        chain[i] =
+            (struct span){ store->certs[i].buffer, store->certs[i].length };
+    what.count = (size_t)i;
+    what.library = verify_code(store->error);
+    if (!preverify && what.library == REASON_NONE)
+        what.library = REASON_BAD_CERTIFICATE;
+    what.library_depth = store->error_depth;
+    what.verify_depth = (int)verify->conf->verify_depth;
+    what.side = verify->side;
+    what.allow_v1 = verify->conf->unsafe_x509v1;
+    return what;
+}
+
+/*
+ * version_only - is its version all that the library has against this leaf? It
+ * says so of clients alone, after everything else was good; but it has the same
+ * word for leaves that it could not read, so it is asked again for the rest.
+ */
+static bool
+version_only(const struct verify *verify, const WOLFSSL_X509_STORE_CTX *store)
+{
+    const WOLFSSL_BUFFER_INFO *leaf = store->certs;
+    WOLFSSL_CERT_MANAGER *manager;
+
+    if (!verify->conf->unsafe_x509v1 || store->error != ASN_VERSION_E ||
+        store->error_depth != 0 || store->totalCerts < 1)
+        return false;
+    manager = wolfSSL_CTX_GetCertManager(verify->tls->ctx);
+    return manager != NULL && wolfSSL_CertManagerVerifyBuffer(
+                                  manager, leaf->buffer, (long)leaf->length,
+                                  WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS;
+}
+
+/* judge_revocation - asked once the chain is good as far as the library and the
+ * rules of chain.c go */
+static enum reason
+judge_revocation(const struct verify *verify, const struct chain_case *what,
+                 int *depth)
+{
+    struct crl_case revocation = {
+        .chain = what->chain,
+        .count = what->count,
+        .side = verify->tls,
+        .scope_chain = verify->conf->crl_scope == CONF_CRL_CHAIN,
+        .admit_missing = verify->conf->crl_missing == CONF_CRL_ADMIT,
+        .now = time(NULL),
+        .signed_by = x509_crl_signed,
+    };
+
+    if (!verify->tls->crl_checked)
+        return REASON_NONE;
+    return crl_judge(&revocation, depth);
+}
+
+/* judge - the whole verdict about what the library shows us */
+static enum reason
+judge(const struct verify *verify, const struct chain_case *what, int *depth)
+{
+    enum reason reason = chain_judge(what, depth);
+    struct x509 leaf;
+
+    if (reason != REASON_NONE)
+        return reason;
+    if (!verify->session->id.present)
+        return REASON_INTERNAL;
+    if ((reason = judge_revocation(verify, what, depth)) != REASON_NONE)
+        return reason;
+    if (verify->leaf == NULL)
+        return REASON_NONE;
+    *depth = 0;
+    if (!x509_parse(what->chain[0].at, what->chain[0].len, &leaf))
+        return REASON_BAD_CERTIFICATE;
+    return verify->leaf(verify->leaf_ctx, &leaf);
+}
+
 /*
  * verify_callback - the library calls it once for the certificate that it
  * objects to, or once for a leaf that it accepts
@@ -133,34 +225,28 @@ verify_callback(int preverify, WOLFSSL_X509_STORE_CTX *store)
 {
     struct verify *verify = store->userCtx;
     struct span chain[CHAIN_MAX];
-    struct chain_case what = { .chain = chain };
+    struct chain_case what;
     enum reason reason;
-    int i, depth;
+    bool good = preverify == 1;
+    int depth;
 
     if (verify == NULL)
         return 0;
-    for (i = 0; i < store->totalCerts && i < CHAIN_MAX; i++)
-        chain[i] =
-            (struct span){ store->certs[i].buffer, store->certs[i].length };
-    what.count = (size_t)i;
-    what.library = verify_code(store->error);
-    if (preverify != 1 && what.library == REASON_NONE)
-        what.library = REASON_BAD_CERTIFICATE;
-    what.library_depth = store->error_depth;
-    what.verify_depth = verify->rules->verify_depth;
+    what = case_of(verify, store, good, chain);
+    if (!good && version_only(verify, store)) {
+        what.library = REASON_NONE;
+        good = true;
+    }
     verify->session->tls_error = store->error;
     if (what.count > 0 && !verify->session->id.present)
         identify(verify->session, chain[0]);
     if (what.count == 0 && what.library == REASON_NONE &&
-        !verify->rules->require)
+        verify->conf->verify == CONF_VERIFY_OPTIONAL)
         return 1; /* optional, and there is none */
-    reason = chain_judge(&what, &depth);
-    if (reason == REASON_NONE && !verify->session->id.present)
-        reason = REASON_INTERNAL;
-    if (reason != REASON_NONE)
+    if ((reason = judge(verify, &what, &depth)) != REASON_NONE)
         return refuse(verify, reason, depth);
     verify->accepted = store->error_depth == 0;
-    return preverify == 1;
+    return good;
 }
 
 /*

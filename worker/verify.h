@@ -1,18 +1,29 @@
-/* verify.h - one handshake's verdict about the client's certificates */
+/* verify.h - one handshake's verdict about the peer's certificates */
 #ifndef WORKER_VERIFY_H
 #define WORKER_VERIFY_H
 #include "common/reason.h"
+#include "worker/chain.h"
 #include <stdbool.h>
 
 struct WOLFSSL;
 struct WOLFSSL_CTX;
+struct conf_tls;
 struct session;
-struct session_rules;
+struct tls_side;
 
-struct verify { /* lives as long as one handshake */
-    const struct session_rules *rules;
-    struct session *session;
-    enum reason reason; /* why the client was refused, or REASON_NONE */
+/* verify_leaf - one more question about a leaf that is good so far: does it bear
+ * the upstream's name? REASON_NONE: yes */
+typedef enum reason verify_leaf(void *ctx, const struct x509 *leaf);
+
+struct verify { /* lives as long as one handshake; the caller fills */
+    enum chain_side side;
+    const struct tls_side *tls;  /* CRLs and anchors */
+    const struct conf_tls *conf; /* verify, verify_depth, crl_*, unsafe_* */
+    struct session *session;     /* its id, leaf, depth, tls_error are set */
+    verify_leaf *leaf;           /* NULL: nothing more is asked */
+    void *leaf_ctx;
+    /* from here on verify.c's own, zero at the start */
+    enum reason reason; /* why the peer was refused, or REASON_NONE */
     bool accepted;      /* the leaf was seen, and found good */
 };
 

@@ -39,6 +39,10 @@ a_certificate_says_who_it_is(void **state)
                         "dns:P-256.example.org,uri:spiffe://example.org/P-256,"
                         "ip:192.0.2.1,email:a@example.org");
     assert_memory_equal(id.sha256_hex, "abcd0100", 8);
+    assert_string_equal(id.sha1_hex, "");
+    identity_sha1(&id, sha256);
+    assert_int_equal(strlen(id.sha1_hex), 40);
+    assert_memory_equal(id.sha1_hex, "abcd0100", 8);
     assert_true(strlen(id.serial) > 30 &&
                 strspn(id.serial, "0123456789ABCDEF") == strlen(id.serial));
     assert_true(id.not_after - id.not_before == 30 * 86400);

@@ -175,10 +175,55 @@ broken_bytes_are_refused(void **state)
     free(der);
 }
 
+/* ---- sides -------------------------------------------------------------- */
+
+static const struct {
+    const char *cert;
+    enum chain_side side;
+    bool allow_v1;
+    enum reason reason;
+} sides[] = {
+    { "good-P-256.crt", CHAIN_CLIENT, false, REASON_NONE },
+    { "good-P-256.crt", CHAIN_UPSTREAM, false, REASON_BAD_PURPOSE },
+    { "server-P-256.crt", CHAIN_CLIENT, false, REASON_BAD_PURPOSE },
+    { "server-P-256.crt", CHAIN_UPSTREAM, false, REASON_NONE },
+    { "good-any.crt", CHAIN_UPSTREAM, false, REASON_NONE },
+    { "good-plain.crt", CHAIN_UPSTREAM, false, REASON_NONE },
+    { "v1.crt", CHAIN_UPSTREAM, false, REASON_X509_V1 },
+    { "v1.crt", CHAIN_UPSTREAM, true, REASON_NONE },
+    { "v1.crt", CHAIN_CLIENT, true, REASON_NONE },
+    { "rsa1024.crt", CHAIN_CLIENT, true, REASON_WEAK_KEY },
+};
+
+static void
+each_side_has_its_purpose(void **state)
+{
+    struct span chain;
+    struct chain_case what;
+    uint8_t *der;
+    size_t i;
+    int depth;
+
+    (void)state;
+    for (i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+        der = tls_der(sides[i].cert, &chain.len);
+        chain.at = der;
+        what = (struct chain_case){ .chain = &chain,
+                                    .count = 1,
+                                    .side = sides[i].side,
+                                    .allow_v1 = sides[i].allow_v1 };
+        if (chain_judge(&what, &depth) != sides[i].reason)
+            fail_msg("row %zu (%s): %s", i, sides[i].cert,
+                     reason_word(chain_judge(&what, &depth)));
+        free(der);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_side_has_its_purpose),
         cmocka_unit_test(every_chain_gets_its_word),
         cmocka_unit_test(broken_bytes_are_refused),
     };

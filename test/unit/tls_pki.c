@@ -76,39 +76,80 @@ tls_blob(const char *name)
     return blob;
 }
 
+struct conf_tls
+tls_side_conf(void)
+{
+    struct conf_tls conf;
+    static char ciphers[] = SUITE_DEFAULT_12, suites13[] = SUITE_DEFAULT_13;
+    static char groups[] = SUITE_DEFAULT_GROUPS;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.verify = CONF_VERIFY_REQUIRE;
+    conf.verify_depth = 2;
+    conf.min = CONF_TLS_12;
+    conf.max = CONF_TLS_13;
+    conf.ciphers = ciphers;
+    conf.ciphersuites = suites13;
+    conf.groups = groups;
+    return conf;
+}
+
 struct conf_service
 tls_service(void)
 {
     struct conf_service service;
-    static char ciphers[] = SUITE_DEFAULT_12, suites13[] = SUITE_DEFAULT_13;
-    static char groups[] = SUITE_DEFAULT_GROUPS;
 
     memset(&service, 0, sizeof(service));
     (void)snprintf(service.name, sizeof(service.name), "web");
-    service.verify = CONF_VERIFY_REQUIRE;
-    service.verify_depth = 2;
-    service.tls_min = CONF_TLS_12;
-    service.tls_max = CONF_TLS_13;
-    service.ciphers = ciphers;
-    service.ciphersuites = suites13;
-    service.groups = groups;
+    service.listen_tls = true;
+    service.client = tls_side_conf();
     return service;
 }
 
-struct context *
+static size_t
+read_blobs(const char *const *names, struct blob *out, size_t room)
+{
+    size_t i;
+
+    for (i = 0; names != NULL && names[i] != NULL; i++) {
+        if (i == room)
+            give_up("too many files");
+        out[i] = tls_blob(names[i]);
+    }
+    return i;
+}
+
+struct tls_side *
+tls_server(const struct conf_service *service, const char *const *certs,
+           const char *ca, const char *const *crls)
+{
+    struct blob cert[8], crl[8], ca_blob = tls_blob(ca);
+    struct context_files files = { .cert = cert, .ca = &ca_blob, .crl = crl };
+    struct tls_side *side;
+    struct why why = { "" };
+    size_t i;
+
+    files.cert_count = read_blobs(certs, cert, 8);
+    files.crl_count = read_blobs(crls, crl, 8);
+    if (context_server(service, &files, NULL, NULL, &side, &why) != ERR_OK)
+        give_up(why.text);
+    for (i = 0; i < side->cert_count; i++)
+        side->cert[i].key = (uint8_t)i;
+    for (i = 0; i < files.cert_count; i++)
+        keyring_free(&cert[i]);
+    for (i = 0; i < files.crl_count; i++)
+        keyring_free(&crl[i]);
+    keyring_free(&ca_blob);
+    return side;
+}
+
+struct tls_side *
 tls_context(const struct conf_service *service, const char *cert,
             const char *ca)
 {
-    struct blob cert_blob = tls_blob(cert), ca_blob = tls_blob(ca);
-    struct context *context;
-    struct why why = { "" };
+    const char *const certs[] = { cert, NULL };
 
-    if (context_server(service, &cert_blob, &ca_blob, NULL, NULL, &context,
-                       &why) != ERR_OK)
-        give_up(why.text);
-    keyring_free(&cert_blob);
-    keyring_free(&ca_blob);
-    return context;
+    return tls_server(service, certs, ca, NULL);
 }
 
 /* keeper - answer until the other end closes */
@@ -129,31 +170,55 @@ keeper(int sock, const struct keybook *book)
     }
 }
 
-pid_t
-tls_keeper(const char *key, struct sign *sign)
+/* load_keys - in the keeper */
+static struct keybook *
+load_keys(const char *const *keys)
 {
-    struct keeper_key keys = { .path = tls_path(key) };
+    struct keeper_key list[8] = { 0 };
     struct keybook *book;
+    struct why why = { "" };
+    size_t i;
+
+    for (i = 0; keys[i] != NULL; i++) {
+        list[i].index = (uint8_t)i;
+        list[i].path = tls_path(keys[i]);
+        if ((list[i].fd = open(list[i].path, O_RDONLY | O_CLOEXEC)) < 0)
+            give_up(list[i].path);
+    }
+    if (keyfile_start(&why) != ERR_OK ||
+        keybook_load(list, i, &book, &why) != ERR_OK)
+        give_up(why.text);
+    return book;
+}
+
+pid_t
+tls_keepers(const char *const *keys, struct sign *sign)
+{
     struct why why = { "" };
     int pair[2];
     pid_t pid;
 
+    (void)tls_pki();
     if (fdio_pair(pair, &why) != ERR_OK)
         give_up(why.text);
     if ((pid = fork()) < 0)
         give_up("fork");
     if (pid == 0) {
         close(pair[0]);
-        if ((keys.fd = open(keys.path, O_RDONLY | O_CLOEXEC)) < 0 ||
-            keyfile_start(&why) != ERR_OK ||
-            keybook_load(&keys, 1, &book, &why) != ERR_OK)
-            give_up(why.text);
-        keeper(pair[1], book);
+        keeper(pair[1], load_keys(keys));
     }
     close(pair[1]);
     memset(sign, 0, sizeof(*sign));
     sign->keeper_fd = pair[0];
     return pid;
+}
+
+pid_t
+tls_keeper(const char *key, struct sign *sign)
+{
+    const char *const keys[] = { key, NULL };
+
+    return tls_keepers(keys, sign);
 }
 
 void

@@ -20,12 +20,25 @@ struct blob tls_blob(const char *name);
 /* tls_service - a [service] at its defaults */
 struct conf_service tls_service(void);
 
+/* tls_side_conf - one side's words at their defaults */
+struct conf_tls tls_side_conf(void);
+
 /* tls_context - context_server or the end of the test */
-struct context *tls_context(const struct conf_service *service,
-                            const char *cert, const char *ca);
+struct tls_side *tls_context(const struct conf_service *service,
+                             const char *cert, const char *ca);
+
+/* tls_server - the same for several certificates and CRLs; the lists end in
+ * NULL, crls may be NULL */
+struct tls_side *tls_server(const struct conf_service *service,
+                            const char *const *certs, const char *ca,
+                            const char *const *crls);
 
 /* tls_keeper - a process that signs with that key for sign; tls_keeper_end ends it */
 pid_t tls_keeper(const char *key, struct sign *sign);
+
+/* tls_keepers - the same with several keys, numbered in their order; the list
+ * ends in NULL */
+pid_t tls_keepers(const char *const *keys, struct sign *sign);
 void tls_keeper_end(pid_t pid, struct sign *sign);
 
 /* tls_der - the first certificate of a PEM file; the caller frees */

@@ -1,0 +1,63 @@
+/* tlsside.h - one side's TLS material as the master built it, without keys */
+#ifndef COMMON_TLSSIDE_H
+#define COMMON_TLSSIDE_H
+#include "common/x509_crl.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/*
+ * Made by master/context.c, read by workers after the fork; plain data and
+ * wolfSSL's context behind a forward declaration, so that common/ knows no TLS.
+ */
+struct WOLFSSL_CTX;
+
+enum key_kind { KEY_EC, KEY_RSA, KEY_ED25519 };
+
+struct tls_cert { /* one of our certificates; its key is with the keepers */
+    enum key_kind kind;
+    int key_size;  /* bytes of the field or modulus */
+    uint8_t *spki; /* SubjectPublicKeyInfo of the leaf, DER */
+    size_t spki_len;
+    uint8_t *chain; /* DER certificates one behind the other, leaf first */
+    size_t chain_len;
+    size_t
+        name_count; /* names for SNI: dns SANs, the CN when there are none; */
+    char **name;    /* lower case, may start with "*." */
+    time_t not_before, not_after;
+    char subject[256]; /* escaped, for logs */
+    uint8_t key;       /* index that the keepers know its key by */
+    bool paired;       /* a key was found for it */
+};
+
+/* a CA that we trust: who may have issued what the peer sent */
+struct tls_anchor {
+    struct span subject, spki, ski; /* x509.h; point into tls_side.ca_der */
+    bool crl_sign;                  /* its key usage allows lists */
+};
+
+/* a CRL, whose signature one of our anchors made; or, when signer is NULL, one
+ * of an authority that is not among them: its certificate must come with the
+ * peer's chain */
+struct tls_crl {
+    struct x509_crl crl; /* x509_crl.h; points into der */
+    uint8_t *der;
+    size_t der_len;
+    const struct tls_anchor *signer;
+};
+
+struct tls_side {
+    struct WOLFSSL_CTX *ctx;
+    size_t cert_count;     /* 0: an upstream side without certificate */
+    struct tls_cert *cert; /* several: ctx holds none of them */
+    size_t anchor_count;
+    struct tls_anchor *anchor;
+    uint8_t *ca_der;
+    bool crl_checked; /* crl = is given: no CRL for an issuer is crl_missing */
+    size_t crl_count;
+    struct tls_crl *crl;    /* the newest first */
+    time_t ca_not_after;    /* earliest anchor still valid; 0: no ca */
+    time_t crl_next_update; /* earliest of all CRLs; 0: none */
+};
+#endif
