@@ -273,7 +273,8 @@ say_ready(const struct master *master)
     log_int(&line, "generation", master->gen->number);
     log_int(&line, "services", (long long)master->pool_count);
     log_int(&line, "workers", (long long)crew_count(master->crew));
-    log_text(&line, "key_memory", keepers_memory(master->gen->keepers));
+    if (master->gen->keepers != NULL)
+        log_text(&line, "key_memory", keepers_memory(master->gen->keepers));
     log_send(&line);
 }
 
@@ -303,9 +304,11 @@ static enum err
 first_generation(struct master *master, struct conf *conf, struct why *why)
 {
     struct generation *gen;
-    enum err err = generation_build(master->last_number + 1, conf,
-                                    &master->jail, &gen, why);
+    enum err err;
 
+    renew_use(master, renew_watch(conf));
+    err = generation_build(master->last_number + 1, conf, &master->jail, &gen,
+                           why);
     if (err != ERR_OK)
         return err;
     gen->keep_conf = true;
@@ -340,6 +343,7 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
         (err = watch_all(master, why)) == ERR_OK &&
         (err = first_generation(master, conf, why)) == ERR_OK) {
         say_listening(master);
+        status_unsafe(master);
         say_ready(master);
     } else if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
         log_simple(LOG_L_WARN, "pid_file", "could not be emptied");

@@ -8,11 +8,11 @@
  * go on after a failure: the caller ends it.
  */
 #include "master/drop.h"
+#include "common/ids.h"
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -74,38 +74,14 @@ caps_bits(unsigned caps)
            ((caps & DROP_CAP_READ) != 0 ? CAP_BIT(CAP_DAC_READ_SEARCH) : 0);
 }
 
-/* number - all digits, below the value that means "no id" */
-static bool
-number(const char *text, unsigned *out)
-{
-    uint64_t value = 0;
-
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        value = value * 10 + (uint64_t)(*text - '0');
-        if (value >= UINT_MAX)
-            return false;
-    }
-    *out = (unsigned)value;
-    return true;
-}
-
 static enum err
 resolve_group(const char *name, gid_t *out, struct why *why)
 {
-    const struct group *entry;
-
-    if (number(name, out))
+    if (ids_number(name, out) || ids_group(name, out))
         return ERR_OK;
-    if ((entry = getgrnam(name)) == NULL)
-        return why_set(why, ERR_CONF,
-                       "no group \"%s\"; make it with: addgroup --system %s",
-                       name, name);
-    *out = entry->gr_gid;
-    return ERR_OK;
+    return why_set(why, ERR_CONF,
+                   "no group \"%s\"; make it with: addgroup --system %s", name,
+                   name);
 }
 
 /* resolve_user - uid, and the primary group unless one is named */
@@ -113,22 +89,18 @@ static enum err
 resolve_user(const char *user, const char *group, struct drop_ids *out,
              struct why *why)
 {
-    const struct passwd *entry;
-    bool numeric = number(user, &out->uid);
+    bool numeric = ids_number(user, &out->uid), listed;
 
-    entry = numeric ? getpwuid(out->uid) : getpwnam(user);
-    if (entry == NULL && !numeric)
+    listed = numeric ? ids_user_group(out->uid, &out->gid)
+                     : ids_user(user, &out->uid, &out->gid);
+    if (!listed && !numeric)
         return why_set(why, ERR_CONF,
                        "no user \"%s\"; make it with: adduser --system --group "
                        "--no-create-home %s",
                        user, user);
-    if (entry != NULL) {
-        out->uid = entry->pw_uid;
-        out->gid = entry->pw_gid;
-    }
     if (group != NULL)
         return resolve_group(group, &out->gid, why);
-    if (entry == NULL)
+    if (!listed)
         return why_set(
             why, ERR_CONF,
             "user %s is in no user list: give its group with group=", user);

@@ -6,6 +6,7 @@
  * behind this fence the master may hold CAP_DAC_READ_SEARCH.
  */
 #include "master/fence.h"
+#include "common/conf_files.h"
 #include "common/landlock.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -217,21 +218,27 @@ add_reader_dir(struct fence *fence, const char *dir, struct why *why)
     return ERR_OK;
 }
 
+/* for conf_files_each: where the files go, and the first error */
+struct planning {
+    struct fence *fence;
+    struct why *why;
+};
+
+static int
+plan_file(void *ctx, const char *path)
+{
+    struct planning *planning = ctx;
+
+    return (int)add_file(planning->fence, path, planning->why);
+}
+
 static enum err
 plan(struct fence *fence, const struct conf *conf, struct why *why)
 {
     const struct conf_list *dirs = &conf->global.reader_dirs;
-    enum err err = ERR_OK;
+    struct planning planning = { fence, why };
+    enum err err = (enum err)conf_files_each(conf, plan_file, &planning);
 
-    for (size_t i = 0; i < conf->files.count && err == ERR_OK; i++)
-        err = add_file(fence, conf->files.item[i], why);
-    for (size_t i = 0; i < conf->service_count && err == ERR_OK; i++) {
-        const struct conf_service *service = &conf->service[i];
-
-        if ((err = add_file(fence, service->cert, why)) == ERR_OK &&
-            (err = add_file(fence, service->key, why)) == ERR_OK)
-            err = add_file(fence, service->ca, why);
-    }
     for (size_t i = 0; i < dirs->count && err == ERR_OK; i++)
         err = add_reader_dir(fence, dirs->item[i], why);
     return err;

@@ -2,119 +2,189 @@
  * generation.c - everything built from one reading of configuration and files
  *
  * Owns the order: certificates and contexts, keys to the keepers, the proof
- * that each pair matches. Never touches the running generation.
+ * that each key belongs to a certificate and each certificate has its key.
+ * Never touches the running generation.
  */
 #include "master/generation.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "master/context.h"
 #include "master/keeper.h"
 #include "master/keyring.h"
-
+#include "master/sides.h"
 #include <stdlib.h>
 #include <unistd.h>
 
-/* a server signs once for each handshake; a worker serves max_use of them */
+/* one signature for each handshake, towards client and upstream; a worker serves
+ * max_use connections */
 #define SIGNATURES_PER_USE 4
 
-/* say - a warning that goes with a service */
-static void
-say(void *ctx, const char *text)
+/* budget - signatures in a worker's life. One http connection may need any number
+ * of upstreams, so that only the rate holds there (keeper.h). */
+static uint32_t
+budget(const struct conf_service *service)
 {
-    const struct conf_service *service = ctx;
-    struct log_line line;
-
-    log_begin(&line, LOG_L_WARN, "certificate");
-    log_text(&line, "service", service->name);
-    log_text(&line, "reason", text);
-    log_send(&line);
+    if (service->protocol == CONF_PROTOCOL_HTTP)
+        return 0;
+    return SIGNATURES_PER_USE * (uint32_t)service->max_use;
 }
 
-/* named - put the service in front of a sentence */
-static enum err
-named(const struct conf_service *service, enum err err, struct why *why)
-{
-    struct why inner;
+/* the keys of a configuration, on their way to the keepers */
+struct keys {
+    size_t count, opened;
+    struct keeper_key *key;
+};
 
-    if (err != ERR_OK) {
-        inner = *why;
-        why_set(why, err, "[service %s]: %s", service->name, inner.text);
+static size_t
+count_keys(const struct conf *conf)
+{
+    size_t count = 0, i, j;
+
+    for (i = 0; i < conf->service_count; i++) {
+        count += conf->service[i].client.key.count;
+        for (j = 0; j < conf->service[i].route_count; j++)
+            count += conf->service[i].route[j].side.key.count;
+    }
+    return count;
+}
+
+/* add_key - one row; the file is opened later */
+static void
+add_key(struct keys *keys, const struct conf *conf, size_t service,
+        enum keywire_side side, size_t index, const char *path)
+{
+    struct keeper_key *key = &keys->key[keys->count++];
+
+    key->service = (uint16_t)service;
+    key->side = (uint8_t)side;
+    key->index = (uint8_t)index;
+    key->path = path;
+    key->name = conf->service[service].name;
+    key->budget = budget(&conf->service[service]);
+}
+
+static void
+list_keys(const struct conf *conf, struct keys *keys)
+{
+    size_t i, j;
+
+    for (i = 0; i < conf->service_count; i++) {
+        const struct conf_service *service = &conf->service[i];
+
+        for (j = 0; j < service->client.key.count; j++)
+            add_key(keys, conf, i, KEYWIRE_CLIENT_SIDE, j,
+                    service->client.key.item[j]);
+        for (j = 0; j < service->route_count; j++)
+            if (service->route[j].side.key.count > 0)
+                add_key(keys, conf, i, KEYWIRE_UPSTREAM_SIDE, j,
+                        service->route[j].side.key.item[0]);
+    }
+}
+
+/* route_of - the route whose upstream side a key is for, NULL: the client side */
+static const struct conf_route *
+route_of(const struct conf *conf, const struct keeper_key *key)
+{
+    return key->side == KEYWIRE_CLIENT_SIDE
+               ? NULL
+               : &conf->service[key->service].route[key->index];
+}
+
+/* about - say which section a sentence about a key is for */
+static enum err
+about(const struct conf *conf, const struct keeper_key *key, enum err err,
+      struct why *why)
+{
+    return sides_placed(&conf->service[key->service], route_of(conf, key), err,
+                        why);
+}
+
+static enum err
+open_keys(const struct conf *conf, struct keys *keys, struct why *why)
+{
+    enum err err = ERR_OK;
+
+    for (keys->opened = 0; err == ERR_OK && keys->opened < keys->count;) {
+        struct keeper_key *key = &keys->key[keys->opened];
+
+        err = about(conf, key, keyring_open_key(key->path, &key->fd, why), why);
+        keys->opened += err == ERR_OK;
     }
     return err;
 }
 
-/* add_context - read a service's files, build its context */
+/* stranger - a key without a certificate */
 static enum err
-add_context(struct conf_service *service, struct context **out, struct why *why)
+stranger(const struct conf *conf, const struct keeper_key *key, struct why *why)
 {
-    struct blob cert = { 0 }, ca = { 0 };
-    enum err err;
+    const struct conf_route *route = route_of(conf, key);
+    const struct conf_tls *side =
+        route != NULL ? &route->side : &conf->service[key->service].client;
 
-    err = keyring_read(service->cert, &cert, why);
-    if (err == ERR_OK && service->ca != NULL)
-        err = keyring_read(service->ca, &ca, why);
-    if (err == ERR_OK)
-        err = context_server(service, &cert, service->ca ? &ca : NULL, say,
-                             service, out, why);
-    keyring_free(&cert);
-    keyring_free(&ca);
-    return named(service, err, why);
+    if (side->cert.count == 0)
+        return why_set(why, ERR_FILE, "key %s has no certificate beside it",
+                       key->path);
+    return why_set(why, ERR_FILE,
+                   "key %s does not belong to %s %s: their public keys differ",
+                   key->path,
+                   side->cert.count == 1 ? "the certificate in"
+                                         : "any certificate, not even that in",
+                   side->cert.item[0]);
+}
+
+/* pair - give the certificate of this side that has the key's public half the
+ * key's number */
+static enum err
+pair(const struct generation *gen, const struct keeper_key *key,
+     const uint8_t *der, size_t len, struct why *why)
+{
+    const struct generation_sides *sides = &gen->sides[key->service];
+    struct tls_side *side = key->side == KEYWIRE_CLIENT_SIDE
+                                ? sides->client
+                                : sides->upstream[key->index];
+    int cert = side != NULL ? context_cert_of(side, der, len) : -1;
+
+    if (cert < 0)
+        return about(gen->conf, key, stranger(gen->conf, key, why), why);
+    side->cert[cert].key = key->index;
+    side->cert[cert].paired = true;
+    return ERR_OK;
+}
+
+/* keyless - a certificate that no key was found for */
+static enum err
+keyless(const struct tls_side *side, struct why *why)
+{
+    size_t i;
+
+    for (i = 0; side != NULL && i < side->cert_count; i++)
+        if (!side->cert[i].paired)
+            return why_set(why, ERR_FILE, "no key for the certificate of %s",
+                           side->cert[i].subject);
+    return ERR_OK;
 }
 
 static enum err
-add_contexts(struct generation *gen, struct why *why)
+match(const struct generation *gen, const struct keys *keys, struct why *why)
 {
-    size_t i;
+    const struct conf *conf = gen->conf;
+    const uint8_t *der;
     enum err err = ERR_OK;
+    size_t len, i, j;
 
-    gen->context = mem_new(gen->conf->service_count * sizeof(*gen->context));
-    for (i = 0; err == ERR_OK && i < gen->conf->service_count; i++)
-        err = add_context(&gen->conf->service[i], &gen->context[i], why);
-    return err;
-}
-
-/* open_keys - one descriptor per service; closes them again on failure */
-static enum err
-open_keys(const struct conf *conf, struct keeper_key *keys, size_t *opened,
-          struct why *why)
-{
-    enum err err = ERR_OK;
-    size_t i;
-
+    for (i = 0; err == ERR_OK && i < keys->count; i++) {
+        keepers_public(gen->keepers, i, &der, &len);
+        err = pair(gen, &keys->key[i], der, len, why);
+    }
     for (i = 0; err == ERR_OK && i < conf->service_count; i++) {
         const struct conf_service *service = &conf->service[i];
 
-        keys[i].service = (uint16_t)i;
-        keys[i].side = KEYWIRE_CLIENT_SIDE;
-        keys[i].path = service->key;
-        keys[i].name = service->name;
-        keys[i].budget = SIGNATURES_PER_USE * (uint32_t)service->max_use;
-        err = named(service, keyring_open_key(service->key, &keys[i].fd, why),
-                    why);
-        if (err == ERR_OK)
-            ++*opened;
+        err = sides_placed(service, NULL, keyless(gen->sides[i].client, why),
+                           why);
+        for (j = 0; err == ERR_OK && j < service->route_count; j++)
+            err = sides_placed(service, &service->route[j],
+                               keyless(gen->sides[i].upstream[j], why), why);
     }
     return err;
-}
-
-/* match - does each certificate belong to the key that the keeper holds? */
-static enum err
-match(const struct generation *gen, struct why *why)
-{
-    const uint8_t *der;
-    size_t len, i;
-
-    for (i = 0; i < gen->conf->service_count; i++) {
-        const struct conf_service *service = &gen->conf->service[i];
-
-        keepers_public(gen->keepers, i, &der, &len);
-        if (!context_spki_is(gen->context[i], der, len))
-            return why_set(why, ERR_FILE,
-                           "[service %s]: key %s does not belong to the "
-                           "certificate in %s",
-                           service->name, service->key, service->cert);
-    }
-    return ERR_OK;
 }
 
 static size_t
@@ -127,21 +197,37 @@ keeper_count(const struct conf *conf)
     return cpus > 0 ? (size_t)cpus : 1;
 }
 
+/* add_keepers - a configuration without keys has none */
 static enum err
 add_keepers(struct generation *gen, const struct jail *jail, struct why *why)
 {
-    size_t count = gen->conf->service_count, opened = 0, i;
-    struct keeper_key *keys = mem_new(count * sizeof(*keys));
+    size_t count = count_keys(gen->conf), i;
+    struct keys keys = { .key = mem_new((count + 1) * sizeof(*keys.key)) };
     enum err err;
 
-    err = open_keys(gen->conf, keys, &opened, why);
-    if (err == ERR_OK)
-        err = keepers_start(keeper_count(gen->conf), keys, count, jail,
+    list_keys(gen->conf, &keys);
+    err = open_keys(gen->conf, &keys, why);
+    if (err == ERR_OK && keys.count > 0)
+        err = keepers_start(keeper_count(gen->conf), keys.key, keys.count, jail,
                             &gen->keepers, why);
-    for (i = 0; i < opened; i++)
-        close(keys[i].fd);
-    free(keys);
-    return err == ERR_OK ? match(gen, why) : err;
+    for (i = 0; i < keys.opened; i++)
+        close(keys.key[i].fd);
+    if (err == ERR_OK)
+        err = match(gen, &keys, why);
+    free(keys.key);
+    return err;
+}
+
+static enum err
+add_sides(struct generation *gen, struct why *why)
+{
+    enum err err = ERR_OK;
+    size_t i;
+
+    gen->sides = mem_new(gen->conf->service_count * sizeof(*gen->sides));
+    for (i = 0; err == ERR_OK && i < gen->conf->service_count; i++)
+        err = sides_build(&gen->conf->service[i], &gen->sides[i], why);
+    return err;
 }
 
 /* release - all but the configuration */
@@ -152,9 +238,9 @@ release(struct generation *gen)
 
     if (gen->keepers != NULL)
         keepers_free(gen->keepers);
-    for (i = 0; gen->context != NULL && i < gen->conf->service_count; i++)
-        context_free(gen->context[i]);
-    free(gen->context);
+    for (i = 0; gen->sides != NULL && i < gen->conf->service_count; i++)
+        sides_free(&gen->conf->service[i], &gen->sides[i]);
+    free(gen->sides);
     free(gen);
 }
 
@@ -167,7 +253,7 @@ generation_build(unsigned number, struct conf *conf, const struct jail *jail,
 
     gen->number = number;
     gen->conf = conf;
-    err = add_contexts(gen, why);
+    err = add_sides(gen, why);
     if (err == ERR_OK)
         err = add_keepers(gen, jail, why);
     if (err == ERR_OK)

@@ -7,16 +7,22 @@
 
 #include <stdbool.h>
 
-struct context;
 struct keepers;
+struct tls_side;
+
+/* the TLS material of one service */
+struct generation_sides {
+    struct tls_side *client;    /* NULL: listen_tls = no */
+    struct tls_side **upstream; /* one per route, NULL: not tls:// */
+};
 
 /* immutable once built; a new reading makes a new one beside it */
 struct generation {
     unsigned number;
-    struct conf *conf;        /* owned, unless keep_conf */
-    bool keep_conf;           /* generation_free leaves it */
-    struct context **context; /* owned, one per service, same order */
-    struct keepers *keepers;  /* owned */
+    struct conf *conf;              /* owned, unless keep_conf */
+    bool keep_conf;                 /* generation_free leaves it */
+    struct generation_sides *sides; /* owned, one per service, same order */
+    struct keepers *keepers;        /* owned; NULL: no key is configured */
 };
 
 /*
@@ -24,10 +30,10 @@ struct generation {
  * number  1 at boot, counted up by every reload.
  * conf    taken over when ERR_OK, else still the caller's.
  * jail    for the keepers; borrowed.
- * Reads every certificate and CA file once, opens every key, starts the
- * keepers, and compares the public key that each keeper found with the one in
- * the certificate. Warnings go to the log. Boot and reload take the same way,
- * after the drop and inside the fence: what boot could do, a reload can.
+ * Reads every certificate, CA and CRL file once, opens every key, starts the
+ * keepers, and finds for each key the certificate with its public key.
+ * Warnings go to the log. Boot and reload take the same way, after the drop
+ * and inside the fence: what boot could do, a reload can.
  * ERR_FILE, ERR_CONF, ERR_TLS, ERR_SYS, ERR_PRIV: why names service and file;
  * no process and no descriptor is left behind.
  */

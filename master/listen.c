@@ -6,34 +6,18 @@
  */
 #include "master/listen.h"
 #include "common/fdio.h"
+#include "common/ids.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* number - a whole decimal number, as an id */
-static bool
-number(const char *text, unsigned *out)
-{
-    char *end;
-    unsigned long value;
-
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    *out = (unsigned)value;
-    return *end == '\0' && errno == 0 && value < UINT32_MAX;
-}
 
 /* owner_ids - listen_owner = USER[:GROUP]; a user alone brings its group */
 static enum err
@@ -42,25 +26,17 @@ owner_ids(const char *owner, uid_t *uid, gid_t *gid, struct why *why)
     char name[256];
     const char *group = strchr(owner, ':');
     size_t len = group != NULL ? (size_t)(group - owner) : strlen(owner);
-    const struct passwd *pw;
-    const struct group *gr;
 
     if (len == 0 || len >= sizeof(name))
         return why_set(why, ERR_CONF, "listen_owner: not USER[:GROUP]");
     memcpy(name, owner, len);
     name[len] = '\0';
-    if (!number(name, uid)) {
-        if ((pw = getpwnam(name)) == NULL)
-            return why_set(why, ERR_CONF, "listen_owner: no user \"%s\"", name);
-        *uid = pw->pw_uid;
-        *gid = pw->pw_gid;
-    }
-    if (group == NULL || number(group + 1, gid))
-        return ERR_OK;
-    if ((gr = getgrnam(group + 1)) == NULL)
+    if (!ids_number(name, uid) && !ids_user(name, uid, gid))
+        return why_set(why, ERR_CONF, "listen_owner: no user \"%s\"", name);
+    if (group != NULL && !ids_number(group + 1, gid) &&
+        !ids_group(group + 1, gid))
         return why_set(why, ERR_CONF, "listen_owner: no group \"%s\"",
                        group + 1);
-    *gid = gr->gr_gid;
     return ERR_OK;
 }
 

@@ -95,7 +95,8 @@ static int64_t
 due(struct master *master)
 {
     int64_t (*const look[])(struct master *, int64_t) = {
-        reload_retry, stop_due, reap_kill_due, reports_full_due, spawn_fill,
+        renew_due,     renew_expiry,     reload_retry, stop_due,
+        reap_kill_due, reports_full_due, spawn_fill,
     };
     int64_t next = CLOCK_NEVER, now = clock_ms(), when;
     size_t i;

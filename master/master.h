@@ -20,6 +20,7 @@ struct crew;
 struct crew_member;
 struct fence;
 struct generation;
+struct watch;
 
 /* what workers said of themselves in their slots, added up */
 struct pool_total {
@@ -77,6 +78,10 @@ struct master {
     unsigned announce;    /* generation whose `reloaded` is still to be said */
     size_t lingering;     /* workers of older ones that may still accept */
 
+    struct watch *watch; /* NULL: files are not looked at */
+    int64_t look_at;     /* the next time */
+    int64_t expiry_at;   /* when to look for what runs out */
+
     int64_t lost_at;    /* when a keeper, or a report pair, was lost last */
     int64_t lost_delay; /* before the reload that makes new ones */
     bool must_reload;   /* the running generation cannot go on as it is */
@@ -123,6 +128,8 @@ int64_t reap_kill_due(struct master *master, int64_t now);
 
 /* reload.c - a new generation beside the running one, then switch */
 void reload_now(struct master *master);
+/* reload_again - the same, but the log stays as it is */
+void reload_again(struct master *master);
 /* reload_retry - again, when it is due; returns the next time */
 int64_t reload_retry(struct master *master, int64_t now);
 /* reload_lost - the running generation lost what a reload makes anew: do so at
@@ -138,6 +145,16 @@ void reload_left(struct master *master, struct crew_member *member);
 enum err reload_adopt(struct master *master, struct generation *gen,
                       struct why *why);
 
+/* renew.c - with watch = yes: look at the configured files every second.
+ * renew_watch notes how they are, before they are read; NULL: watch = no.
+ * renew_use makes that the list that is looked at. renew_due looks, and reloads;
+ * returns the next time. */
+struct watch *renew_watch(const struct conf *conf);
+void renew_use(struct master *master, struct watch *watch);
+int64_t renew_due(struct master *master, int64_t now);
+/* renew_expiry - warn of what runs out while nobody renews it */
+int64_t renew_expiry(struct master *master, int64_t now);
+
 /* stop.c - from MASTER_RUN to the end */
 /* stop_listening - for every process that holds the pool's listeners */
 void stop_listening(struct pool *pool);
@@ -149,6 +166,9 @@ void stop_helpers(struct master *master);
 
 /* status.c - SIGUSR1: what is going on, into the log */
 void status_log(struct master *master);
+/* status_unsafe - what the running generation does that it should not: at
+ * start, after a reload, in every status */
+void status_unsafe(const struct master *master);
 /* status_add - a worker's slot to a sum; before board_give */
 void status_add(const struct master *master, const struct crew_member *member,
                 struct pool_total *total);

@@ -6,6 +6,7 @@
  * key. Never reads a file itself.
  */
 #include "master/reader.h"
+#include "common/conf_files.h"
 #include "common/landlock.h"
 #include "common/log.h"
 #include "master/drop.h"
@@ -17,37 +18,29 @@
 #include <string.h>
 #include <unistd.h>
 
-/* closed_to_us - can this file not be opened by our ids alone? */
-static bool
-closed_to_us(const char *path)
+/* closed_to_us - for conf_files_each: can this file not be opened by our ids
+ * alone? The first one that cannot goes to *ctx. */
+static int
+closed_to_us(void *ctx, const char *path)
 {
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    const char **closed = ctx;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd >= 0)
         close(fd);
-    return path != NULL && fd < 0 && errno == EACCES;
+    else if (errno == EACCES)
+        *closed = path;
+    return *closed != NULL;
 }
 
 /* first_closed - a file that needs the capability, NULL: none does */
 static const char *
 first_closed(const struct conf *conf)
 {
-    size_t i;
+    const char *closed = NULL;
 
-    for (i = 0; i < conf->files.count; i++)
-        if (closed_to_us(conf->files.item[i]))
-            return conf->files.item[i];
-    for (i = 0; i < conf->service_count; i++) {
-        const struct conf_service *service = &conf->service[i];
-
-        if (closed_to_us(service->cert))
-            return service->cert;
-        if (closed_to_us(service->key))
-            return service->key;
-        if (closed_to_us(service->ca))
-            return service->ca;
-    }
-    return NULL;
+    conf_files_each(conf, closed_to_us, &closed);
+    return closed;
 }
 
 /* enter_fence - with a kernel that has none, only what needs it is refused */

@@ -217,7 +217,8 @@ ended(struct master *master, pid_t pid, int status)
         log_open(-1, log_level());
         master->logger_pid = 0;
         lost(master, "logger_lost", status, now);
-    } else if (master->gen != NULL && keepers_lost(master->gen->keepers, pid))
+    } else if (master->gen != NULL && master->gen->keepers != NULL &&
+               keepers_lost(master->gen->keepers, pid))
         keeper_lost(master, pid, now);
 }
 

@@ -7,6 +7,7 @@
  * certificate and key one after the other.
  */
 #include "common/clock.h"
+#include "common/conf_files.h"
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -52,24 +53,28 @@ find_service(const struct conf *conf, const char *name)
     return -1;
 }
 
+/* for conf_files_each: the fence, and the first error */
+struct holding {
+    const struct fence *fence;
+    struct why *why;
+};
+
+static int
+held(void *ctx, const char *path)
+{
+    const struct holding *holding = ctx;
+
+    return (int)fence_holds(holding->fence, path, holding->why);
+}
+
 /* inside - every file must lie where the fenced master can still read */
 static enum err
 inside(const struct fence *fence, const struct conf *conf, struct why *why)
 {
-    enum err err = ERR_OK;
-    size_t i;
+    struct holding holding = { fence, why };
 
-    for (i = 0; fence != NULL && err == ERR_OK && i < conf->service_count;
-         i++) {
-        const struct conf_service *service = &conf->service[i];
-
-        err = fence_holds(fence, service->cert, why);
-        if (err == ERR_OK)
-            err = fence_holds(fence, service->key, why);
-        if (err == ERR_OK && service->ca != NULL)
-            err = fence_holds(fence, service->ca, why);
-    }
-    return err;
+    return fence == NULL ? ERR_OK
+                         : (enum err)conf_files_each(conf, held, &holding);
 }
 
 /* read_conf - the configuration may be root's alone, like the keys */
@@ -95,17 +100,37 @@ read_conf(const char *path, struct conf **out, struct why *why)
 static enum err
 build(struct master *master, struct generation **out, struct why *why)
 {
+    struct watch *watch;
     struct conf *conf;
     enum err err = read_conf(master->conf_path, &conf, why);
 
     if (err != ERR_OK)
         return err;
+    if ((watch = renew_watch(conf)) != NULL) /* else only once it is adopted */
+        renew_use(master, watch);
     err = inside(master->fence, conf, why);
     if (err == ERR_OK)
         err = generation_build(master->last_number + 1, conf, &master->jail,
                                out, why);
     if (err != ERR_OK)
         conf_free(conf);
+    return err;
+}
+
+/* introduce_service - every route's addresses, also when there are none */
+static enum err
+introduce_service(struct master *master, const struct generation *gen,
+                  size_t index, struct why *why)
+{
+    const struct conf_service *service = &gen->conf->service[index];
+    enum err err = ERR_OK;
+    size_t i;
+
+    for (i = 0; err == ERR_OK && i < service->route_count; i++)
+        err = connector_service(
+            &master->connector, gen->number, (uint16_t)index, (uint16_t)i,
+            service->name, &service->route[i].upstream,
+            (enum conf_policy)service->route[i].policy, why);
     return err;
 }
 
@@ -117,8 +142,7 @@ introduce(struct master *master, const struct generation *gen, struct why *why)
     size_t i;
 
     for (i = 0; err == ERR_OK && i < gen->conf->service_count; i++)
-        err = connector_service(&master->connector, gen->number, (uint16_t)i,
-                                &gen->conf->service[i].upstream, why);
+        err = introduce_service(master, gen, i, why);
     return err;
 }
 
@@ -331,8 +355,11 @@ adopted(struct master *master)
         say_reloaded(master); /* overtaken: what it promised is past */
     master->announce = master->gen->number;
     master->must_reload = false;
+    if (!master->gen->conf->global.watch)
+        renew_use(master, NULL);
     master->retry_at = 0;
     master->retry_reason[0] = '\0';
+    status_unsafe(master);
     /* against what boot made, so that it is said until the restart */
     conf_fixed_changes(master->boot_conf, master->gen->conf, needs_restart,
                        NULL);
@@ -374,6 +401,12 @@ void
 reload_now(struct master *master)
 {
     reopen(master);
+    reload_again(master);
+}
+
+void
+reload_again(struct master *master)
+{
     master->retry_reason[0] = '\0';
     master->retry_until =
         master->must_reload

@@ -11,7 +11,6 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "master/context.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/keeper.h"
@@ -45,10 +44,25 @@ links_close(struct links *links, int end)
 static bool
 needs_connector(const struct conf_service *service)
 {
+    size_t i, j;
+
+    for (i = 0; i < service->route_count; i++)
+        for (j = 0; j < service->route[i].upstream.count; j++)
+            if (service->route[i].upstream.item[j].kind != ADDR_RESPOND)
+                return true;
+    return false;
+}
+
+/* needs_keeper - does the service have a key? */
+static bool
+needs_keeper(const struct conf_service *service)
+{
     size_t i;
 
-    for (i = 0; i < service->upstream.count; i++)
-        if (service->upstream.item[i].kind != ADDR_RESPOND)
+    if (service->client.key.count > 0)
+        return true;
+    for (i = 0; i < service->route_count; i++)
+        if (service->route[i].side.key.count > 0)
             return true;
     return false;
 }
@@ -62,18 +76,20 @@ links_make(struct master *master, const struct pool *pool, struct links *links,
     const struct conf_service *service =
         &master->gen->conf->service[pool->service];
     uint16_t index = (uint16_t)pool->service;
-    enum err err;
+    enum err err = ERR_OK;
 
-    err = fdio_pair(links->keeper, why);
-    if (err == ERR_OK)
-        err = keepers_register(master->gen->keepers, index, links->keeper[1],
-                               why);
-    if (err != ERR_OK || !needs_connector(service))
-        return err;
-    err = fdio_pair(links->connector, why);
-    if (err == ERR_OK)
-        err = connector_worker(&master->connector, master->gen->number, index,
-                               links->connector[1], why);
+    if (needs_keeper(service)) {
+        err = fdio_pair(links->keeper, why);
+        if (err == ERR_OK)
+            err = keepers_register(master->gen->keepers, index,
+                                   links->keeper[1], why);
+    }
+    if (err == ERR_OK && needs_connector(service)) {
+        err = fdio_pair(links->connector, why);
+        if (err == ERR_OK)
+            err = connector_worker(&master->connector, master->gen->number,
+                                   index, links->connector[1], why);
+    }
     return err;
 }
 
@@ -137,7 +153,8 @@ brief_for(struct master *master, struct pool *pool, const struct links *links,
     struct worker_brief brief = {
         .service = &gen->conf->service[pool->service],
         .generation = gen->number,
-        .client_ctx = gen->context[pool->service]->ctx,
+        .client = gen->sides[pool->service].client,
+        .upstream = gen->sides[pool->service].upstream,
         .listen_fd = pool->listen_fd,
         .listen_count = pool->listen_count,
         .leash_fd = pool->leash[0],

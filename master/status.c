@@ -64,6 +64,37 @@ log_pool(const struct master *master, size_t i)
     log_send(&line);
 }
 
+static void
+unverified(const struct conf_service *service, const struct conf_route *route)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_WARN, "upstream_unverified");
+    log_text(&line, "service", service->name);
+    if (route->name[0] != '\0')
+        log_text(&line, "route", route->name);
+    log_text(&line, "upstream", route->upstream.item[0].text);
+    log_text(&line, "reason",
+             "upstream_verify = none: whoever answers there is believed");
+    log_send(&line);
+}
+
+void
+status_unsafe(const struct master *master)
+{
+    const struct conf *conf = master->gen->conf;
+    size_t i, j;
+
+    for (i = 0; i < conf->service_count; i++) {
+        const struct conf_service *service = &conf->service[i];
+
+        for (j = 0; j < service->route_count; j++)
+            if (service->route[j].tls &&
+                service->route[j].side.verify == CONF_VERIFY_NONE)
+                unverified(service, &service->route[j]);
+    }
+}
+
 void
 status_log(struct master *master)
 {
@@ -71,4 +102,5 @@ status_log(struct master *master)
 
     for (i = 0; i < master->pool_count; i++)
         log_pool(master, i);
+    status_unsafe(master);
 }

@@ -79,10 +79,8 @@ try_one(int listen_fd, int *fd, struct sockaddr_storage *sa, socklen_t *len)
     return ERR_AGAIN; /* taken by another, or gone again: accept(2) */
 }
 
-/* over - our time has come already: a worker that comes from a session was not
- * woken for anybody, and must not take a connection that newer ones wait for */
-static bool
-over(const struct worker_brief *brief)
+bool
+accept_over(const struct worker_brief *brief)
 {
     struct pollfd ends[] = {
         { .fd = brief->leash_fd, .events = POLLIN },
@@ -98,7 +96,9 @@ accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
             socklen_t *len, struct why *why)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    bool retire = over(accept->brief);
+    /* who comes from a session was not woken for anybody, and must not take a
+     * connection that newer workers wait for */
+    bool retire = accept_over(accept->brief);
     int count, i;
 
     while (!retire) {

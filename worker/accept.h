@@ -2,6 +2,7 @@
 #ifndef WORKER_ACCEPT_H
 #define WORKER_ACCEPT_H
 #include "common/err.h"
+#include <stdbool.h>
 #include <sys/socket.h>
 
 struct worker_brief;
@@ -15,6 +16,10 @@ struct accept {
  * leash, and the pairs to keeper and connector */
 enum err accept_init(const struct worker_brief *brief, struct accept *out,
                      struct why *why);
+
+/* accept_over - has this worker's time come: the leash, SIGTERM, or a pair that
+ * has closed? Never waits. */
+bool accept_over(const struct worker_brief *brief);
 
 /*
  * accept_next - block until there is a connection

@@ -9,7 +9,6 @@
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "common/report.h"
-#include "common/suite.h"
 #include "worker/accept.h"
 #include "worker/canary.h"
 #include "worker/confine.h"
@@ -17,7 +16,6 @@
 #include "worker/wait.h"
 #include "worker/worker.h"
 
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,25 +36,11 @@ static void
 prepare(const struct worker_brief *brief, struct serve *serve,
         struct accept *accept)
 {
-    const struct conf_service *service = brief->service;
     struct why why;
     enum err err;
 
-    memset(serve, 0, sizeof(*serve));
-    serve->brief = brief;
-    serve->sign.keeper_fd = brief->keeper_fd;
-    serve->sign.side = KEYWIRE_CLIENT_SIDE;
-    serve->rules.ctx = brief->client_ctx;
-    serve->rules.sign = &serve->sign;
-    serve->rules.require = service->verify == CONF_VERIFY_REQUIRE;
-    serve->rules.verify = service->verify != CONF_VERIFY_NONE;
-    serve->rules.verify_depth = (int)service->verify_depth;
-    serve->rules.group_count =
-        service->tls_min == CONF_TLS_12
-            ? group_ids(service->groups, serve->rules.groups)
-            : 0;
     if ((err = wait_init(&why)) != ERR_OK ||
-        (err = session_init(&serve->rules, &why)) != ERR_OK ||
+        (err = serve_init(serve, brief, &why)) != ERR_OK ||
         (err = accept_init(brief, accept, &why)) != ERR_OK ||
         (err = confine_self(&why)) != ERR_OK)
         fail(brief, err, &why);
@@ -79,7 +63,7 @@ used_up(const struct serve *serve, long served)
 {
     long max_use = serve->brief->service->max_use;
 
-    return wait_stopped() || serve->sign.gone ||
+    return wait_stopped() || serve_gone(serve) ||
            (max_use != 0 && served >= max_use);
 }
 

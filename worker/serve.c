@@ -3,27 +3,30 @@
  *
  *   accepted --source refused--> closed
  *      | taken
- *   handshake --refused, probe--> drained, closed
+ *   handshake --refused, probe--> drained, closed    (listen_tls = yes)
  *      | verified
  *   upstream --none--> alert, drained, closed
  *      | connected, or built-in answer
  *   relay --both ends finished, or one broke--> closed --ended-->
  *
- * Owns the order, the log line and the reports. Everything that parses a byte
- * of the client's is behind session.h, respond.h and relay.h.
+ * Owns the order and the reports; the log lines are tell.c's. Everything that
+ * parses a byte of the client's is behind session.h, respond.h, http.h and
+ * relay.h.
  */
 #include "worker/serve.h"
 #include "common/bans.h"
 #include "common/board.h"
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/proctitle.h"
 #include "common/report.h"
+#include "common/suite.h"
 #include "common/text.h"
+#include "worker/accept.h"
+#include "worker/http.h"
 #include "worker/relay.h"
 #include "worker/respond.h"
 #include "worker/stream.h"
-#include "worker/upstream.h"
+#include "worker/tell.h"
 #include "worker/wait.h"
 #include "worker/worker.h"
 
@@ -42,11 +45,16 @@ struct conn {
     int fd;
     int64_t start;
     struct stream client;
-    struct upstream upstream;
+    struct tell_who who;
     struct relay_result result;
+    const char *upstream; /* what served it, for the log */
+    uint64_t requests;
+    bool aborted; /* http: the client is to be reset */
+    uint16_t port;
     uint64_t said_in, said_out; /* of result, already in the slot */
     char client_text[ADDR_TEXT_MAX];
-    uint8_t source[16]; /* IPv4 mapped; zero: a unix socket */
+    char host_text[ADDR_TEXT_MAX]; /* the same without the port */
+    uint8_t source[16];            /* IPv4 mapped; zero: a unix socket */
 };
 
 static const struct conf_service *
@@ -113,90 +121,13 @@ nodelay(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* log_peer - who the certificate says it is */
+/* refused - said and counted */
 static void
-log_peer(struct log_line *line, const struct identity *id)
+refused(const struct conn *conn, const char *stage, enum reason reason,
+        const struct outbound *upstream, const struct why *why)
 {
-    if (!id->present)
-        return;
-    log_text(line, "subject", id->subject);
-    log_text(line, "issuer", id->issuer);
-    log_text(line, "serial", id->serial);
-    if (id->san[0] != '\0')
-        log_text(line, "san", id->san);
-    log_text(line, "sha256", id->sha256_hex);
-}
-
-/* log_refused - one line for every connection that did not get through */
-static void
-log_refused(const struct conn *conn, const char *stage, enum reason reason,
-            const struct why *why)
-{
-    const struct session *session = &conn->serve->session;
-    struct log_line line;
-
-    log_begin(&line, LOG_L_WARN, "refused");
-    log_text(&line, "service", service_of(conn)->name);
-    log_text(&line, "client", conn->client_text);
-    log_text(&line, "stage", stage);
-    log_text(&line, "reason", reason_word(reason));
-    if (session->alert_sent >= 0)
-        log_text(&line, "alert", alert_name(session->alert_sent));
-    if (session->alert_received >= 0)
-        log_text(&line, "alert_received", alert_name(session->alert_received));
-    if (session->sni[0] != '\0')
-        log_text(&line, "sni", session->sni);
-    log_peer(&line, &session->id);
-    if (session->id.present)
-        log_int(&line, "depth", session->depth);
-    if (why->text[0] != '\0')
-        log_text(&line, "detail", why->text);
-    log_text(&line, "hint", reason_hint(reason));
-    log_send(&line);
+    tell_refused(&conn->who, stage, reason, upstream, why);
     atomic_fetch_add(&slot_of(conn)->refused, 1);
-}
-
-/* log_probe - somebody connected, sent nothing and went: a health check */
-static void
-log_probe(const struct conn *conn)
-{
-    struct log_line line;
-
-    log_begin(&line, LOG_L_DEBUG, "probe");
-    log_text(&line, "service", service_of(conn)->name);
-    log_text(&line, "client", conn->client_text);
-    log_send(&line);
-}
-
-static void
-log_done(const struct conn *conn)
-{
-    const struct session *session = &conn->serve->session;
-    const struct identity *id = &session->id;
-    struct log_line line;
-
-    log_begin(&line, LOG_L_INFO, "done");
-    log_text(&line, "service", service_of(conn)->name);
-    log_text(&line, "client", conn->client_text);
-    if (conn->upstream.local[0] != '\0')
-        log_text(&line, "local", conn->upstream.local);
-    log_text(&line, "upstream", conn->upstream.text);
-    log_text(&line, "tls", session->version);
-    log_text(&line, "cipher", session->cipher);
-    log_text(&line, "group", session->group);
-    log_text(&line, "resumed", session->resumed ? "yes" : "no");
-    if (session->sni[0] != '\0')
-        log_text(&line, "sni", session->sni);
-    if (id->present) {
-        log_text(&line, "cn", id->cn);
-        log_text(&line, "serial", id->serial);
-        log_text(&line, "sha256", id->sha256_hex);
-    }
-    log_int(&line, "in", (long long)conn->result.in);
-    log_int(&line, "out", (long long)conn->result.out);
-    log_time(&line, "time", clock_ms() - conn->start);
-    log_text(&line, "end", reason_word(conn->result.end));
-    log_send(&line);
 }
 
 /* stop_reason - why the master told us to end; its word stands in the slot */
@@ -234,14 +165,15 @@ farewell(struct conn *conn, int64_t ms)
     stream_drain(&conn->client, DRAIN_MAX, deadline);
 }
 
-/* stage_of - the words up to no_identity are about the certificate */
+/* stage_of - the words up to crl_bad are about the certificate */
 static const char *
 stage_of(enum reason reason)
 {
-    return reason <= REASON_NO_IDENTITY ? "verify" : "handshake";
+    return reason <= REASON_CRL_BAD ? "verify" : "handshake";
 }
 
-/* handshake - true: verified; else refused, said and drained */
+/* handshake - true: verified, or a plain listener; else refused, said and
+ * drained */
 static bool
 handshake(struct conn *conn)
 {
@@ -262,13 +194,23 @@ handshake(struct conn *conn)
         reason = stop_reason(conn);
     if ((err == ERR_EOF || err == ERR_RESET) &&
         !session_bytes_seen(&serve->session))
-        log_probe(conn);
+        tell_probe(&conn->who);
     else
-        log_refused(conn, stage_of(reason), reason, &why);
+        refused(conn, stage_of(reason), reason, NULL, &why);
     /* unread bytes at close(2) would turn our alert into a reset */
     stream_init(&conn->client, conn->fd, NULL);
     farewell(conn, err == ERR_STOP ? 0 : REFUSED_DRAIN_MS);
     return false;
+}
+
+/* hello - the client side as the service wants it */
+static bool
+hello(struct conn *conn)
+{
+    if (service_of(conn)->listen_tls)
+        return handshake(conn);
+    stream_init(&conn->client, conn->fd, NULL);
+    return true;
 }
 
 /* answer - the built-in one */
@@ -277,7 +219,7 @@ answer(struct conn *conn, const struct addr *addr)
 {
     struct relay_result *result = &conn->result;
 
-    text_copy(conn->upstream.text, "respond", sizeof(conn->upstream.text));
+    conn->upstream = "respond";
     result->end =
         respond_run(&conn->client, addr->code, addr->body,
                     service_of(conn)->idle_timeout, &result->in, &result->out);
@@ -287,38 +229,116 @@ answer(struct conn *conn, const struct addr *addr)
 static bool
 forward(struct conn *conn)
 {
-    const struct conf_service *service = service_of(conn);
-    const struct relay_times times = { .idle_ms = service->idle_timeout };
+    struct outbound *out = &conn->serve->outbound;
+    const struct relay_times times = { .idle_ms =
+                                           service_of(conn)->idle_timeout };
     enum reason reason = REASON_INTERNAL;
-    struct stream upstream;
     struct why why = { "" };
 
     set_state(conn, SLOT_CONNECT);
-    if (upstream_open(conn->serve->brief->connector_fd, conn->fd,
-                      service->connect_timeout, &conn->upstream, &reason,
+    if (outbound_open(&conn->serve->outbounds, conn->fd, 0, out, &reason,
                       &why) != ERR_OK) {
         if (reason == REASON_STOPPED)
             reason = stop_reason(conn);
-        session_alert(&conn->serve->session, reason);
-        log_refused(conn, "upstream", reason, &why);
+        session_alert(&conn->serve->session, REASON_INTERNAL);
+        refused(conn, "upstream", reason, out, &why);
         return false;
     }
     set_state(conn, SLOT_RELAY);
-    stream_init(&upstream, conn->upstream.fd, NULL);
-    relay_run(&conn->client, &upstream, &times, progress, conn, &conn->result);
+    conn->upstream = out->at.text;
+    relay_run(&conn->client, &out->stream, &times, progress, conn,
+              &conn->result);
     /* cut short by us: neither end has said that it is complete */
     if (conn->result.end == REASON_IDLE_TIMEOUT ||
         conn->result.end == REASON_STOPPED)
-        stream_abort(&upstream);
+        stream_abort(&out->stream);
     return true;
+}
+
+/* open_route, close_route, http_progress - http.h's links to the outside */
+static enum err
+open_route(void *ctx, size_t route, struct http_upstream *up,
+           enum reason *reason, struct why *why)
+{
+    struct conn *conn = ctx;
+    struct outbound *out = &conn->serve->outbound;
+    enum err err = outbound_open(&conn->serve->outbounds, conn->fd, route, out,
+                                 reason, why);
+
+    if (err != ERR_OK) {
+        refused(conn, "upstream", *reason, out, why);
+        outbound_close(out);
+        return err;
+    }
+    up->stream = &out->stream;
+    up->text = out->at.text;
+    up->proxy_host = outbound_proxy_host(&conn->serve->outbounds, out);
+    return ERR_OK;
+}
+
+static void
+close_route(void *ctx, size_t route)
+{
+    struct conn *conn = ctx;
+
+    (void)route;
+    outbound_close(&conn->serve->outbound);
+}
+
+static enum reason
+blame_route(void *ctx, size_t route)
+{
+    struct conn *conn = ctx;
+    struct outbound *out = &conn->serve->outbound;
+    struct why why = { "" };
+
+    (void)route;
+    if (!outbound_refusal(&conn->serve->outbounds, out, out->stream.alert,
+                          &why))
+        return REASON_NONE;
+    refused(conn, "upstream", REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE, out,
+            &why);
+    return REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE;
+}
+
+static bool
+retiring(void *ctx)
+{
+    const struct conn *conn = ctx;
+
+    return accept_over(conn->serve->brief);
+}
+
+/* requests - protocol = http */
+static void
+requests(struct conn *conn)
+{
+    const struct http_links links = { conn,        open_route, close_route,
+                                      blame_route, retiring,   progress };
+    struct http_peer peer = { .session = conn->who.session,
+                              .remote_port = conn->port };
+    struct http_result result = { .end = REASON_INTERNAL };
+
+    set_state(conn, SLOT_RELAY);
+    conn->upstream = "http";
+    text_copy(peer.remote_addr, conn->host_text, sizeof(peer.remote_addr));
+    http_run(service_of(conn), &conn->client, &peer, &links, &result);
+    conn->requests = result.requests;
+    conn->result.in = result.in;
+    conn->result.out = result.out;
+    conn->result.end = result.end;
+    conn->aborted = result.abort;
 }
 
 /* finish - after the relay: what the client still has to hear */
 static void
-finish(struct conn *conn, enum reason end)
+finish(struct conn *conn)
 {
-    switch ((int)end) {
+    if (conn->aborted)
+        return;
+    switch ((int)conn->result.end) {
     case REASON_STOPPED:
+    case REASON_DRAIN_TIMEOUT:
         wait_goodbye();
         farewell(conn, GOODBYE_MS);
         return;
@@ -326,10 +346,17 @@ finish(struct conn *conn, enum reason end)
     case REASON_CLIENT_TRUNCATED:
     case REASON_CLIENT_ERROR:
     case REASON_UPSTREAM_RESET:
+    case REASON_UPSTREAM_TRUNCATED:
     case REASON_UPSTREAM_ERROR:
+    case REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE:
         return; /* relay.h has marked what is to be reset */
     case REASON_IDLE_TIMEOUT:
-        stream_abort(&conn->client);
+        /* http ends idle connections in order, between two answers */
+        if (service_of(conn)->protocol != CONF_PROTOCOL_HTTP) {
+            stream_abort(&conn->client);
+            return;
+        }
+        farewell(conn, service_of(conn)->close_timeout);
         return;
     default:
         farewell(conn, service_of(conn)->close_timeout);
@@ -337,47 +364,79 @@ finish(struct conn *conn, enum reason end)
     }
 }
 
-/* talk - a verified client gets what the service is for */
+/* say_done - how it ended; an upstream that would not have us is a refusal */
+static void
+say_done(struct conn *conn)
+{
+    struct outbound *out = &conn->serve->outbound;
+    struct why why = { "" };
+    struct tell_end end = {
+        .upstream = conn->upstream,
+        .outbound = out->open ? out : NULL,
+        .in = conn->result.in,
+        .out = conn->result.out,
+        .requests = conn->requests,
+        .time_ms = clock_ms() - conn->start,
+        .end = conn->result.end,
+        .alert = conn->result.alert,
+    };
+
+    if (conn->result.end == REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE &&
+        outbound_refusal(&conn->serve->outbounds, out, conn->result.alert,
+                         &why))
+        refused(conn, "upstream", conn->result.end, out, &why);
+    else
+        tell_done(&conn->who, &end);
+}
+
+/* talk - an admitted client gets what the service is for */
 static void
 talk(struct conn *conn)
 {
-    const struct addr *first = &service_of(conn)->upstream.item[0];
-    enum reason end;
+    const struct conf_service *service = service_of(conn);
+    const struct conf_addrs *own = &service->route[0].upstream;
 
     report(conn, REPORT_VERIFIED, 0, 0, REASON_NONE);
     text_copy(slot_of(conn)->subject, conn->serve->session.id.subject,
               sizeof(slot_of(conn)->subject));
-    if (first->kind == ADDR_RESPOND)
-        answer(conn, first);
+    conn->result.alert = -1;
+    if (service->protocol == CONF_PROTOCOL_HTTP)
+        requests(conn);
+    else if (own->item[0].kind == ADDR_RESPOND)
+        answer(conn, &own->item[0]);
     else if (!forward(conn)) {
-        farewell(conn, REFUSED_DRAIN_MS);
+        /* TLS has its alert; a plain end would look like all was delivered */
+        if (!service->listen_tls)
+            stream_abort(&conn->client);
+        else
+            farewell(conn, REFUSED_DRAIN_MS);
         return;
     }
     progress(conn, conn->result.in, conn->result.out);
     set_state(conn, SLOT_CLOSE);
-    if (conn->upstream.fd >= 0)
-        close(conn->upstream.fd);
-    if ((end = conn->result.end) == REASON_STOPPED)
+    if (conn->result.end == REASON_STOPPED)
         conn->result.end = stop_reason(conn);
-    log_done(conn);
-    finish(conn, end);
+    say_done(conn);
+    outbound_close(&conn->serve->outbound);
+    finish(conn);
 }
 
 /* enter - say who is here; false: this source is not served now */
 static bool
 enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
 {
-    uint16_t port = source_of(sa, conn->source);
     const struct why none = { "" };
 
+    conn->port = source_of(sa, conn->source);
     addr_text((const struct sockaddr *)sa, len, conn->client_text);
+    addr_host_text((const struct sockaddr *)sa, len, conn->host_text);
     text_copy(slot_of(conn)->client, conn->client_text,
               sizeof(slot_of(conn)->client));
-    report(conn, REPORT_TAKEN, (uint8_t)sa->ss_family, port, REASON_NONE);
+    report(conn, REPORT_TAKEN, (uint8_t)sa->ss_family, conn->port, REASON_NONE);
     atomic_fetch_add(&slot_of(conn)->connections, 1);
     if (sa->ss_family != AF_UNIX &&
         bans_has(conn->serve->brief->bans, conn->source, clock_ms())) {
-        log_refused(conn, "accept", REASON_CRASHED_SOURCE, &none);
+        refused(conn, "accept", REASON_CRASHED_SOURCE, NULL, &none);
         return false;
     }
     proctitle_set("worker %s %s", service_of(conn)->name, conn->client_text);
@@ -389,6 +448,7 @@ enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
 static void
 leave(struct conn *conn)
 {
+    outbound_close(&conn->serve->outbound);
     session_end(&conn->serve->session);
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';
@@ -403,12 +463,43 @@ void
 serve_connection(struct serve *serve, int fd, const struct sockaddr_storage *sa,
                  socklen_t len)
 {
-    struct conn conn = {
-        .serve = serve, .fd = fd, .start = clock_ms(), .upstream.fd = -1
-    };
+    struct conn conn = { .serve = serve, .fd = fd, .start = clock_ms() };
 
     serve->session.alert_sent = serve->session.alert_received = -1;
-    if (enter(&conn, sa, len) && handshake(&conn))
+    conn.who.service = serve->brief->service;
+    conn.who.client = conn.client_text;
+    conn.who.session = conn.who.service->listen_tls ? &serve->session : NULL;
+    if (enter(&conn, sa, len) && hello(&conn))
         talk(&conn);
     leave(&conn);
+}
+
+enum err
+serve_init(struct serve *serve, const struct worker_brief *brief,
+           struct why *why)
+{
+    enum err err = ERR_OK;
+
+    memset(serve, 0, sizeof(*serve));
+    serve->brief = brief;
+    serve->sign.keeper_fd = brief->keeper_fd;
+    serve->sign.side = KEYWIRE_CLIENT_SIDE;
+    serve->rules.side = brief->client;
+    serve->rules.conf = &brief->service->client;
+    serve->rules.sign = &serve->sign;
+    serve->rules.sni_strict = brief->service->sni_strict;
+    if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)
+        serve->rules.group_count =
+            group_ids(serve->rules.conf->groups, serve->rules.groups);
+    if (brief->client != NULL)
+        err = session_init(&serve->rules, why);
+    if (err == ERR_OK)
+        err = outbounds_init(brief, &serve->outbounds, why);
+    return err;
+}
+
+bool
+serve_gone(const struct serve *serve)
+{
+    return serve->sign.gone || outbounds_gone(&serve->outbounds);
 }

@@ -1,6 +1,7 @@
 /* serve.h - one connection, from accept to close */
 #ifndef WORKER_SERVE_H
 #define WORKER_SERVE_H
+#include "worker/outbound.h"
 #include "worker/session.h"
 #include "worker/sign.h"
 
@@ -14,7 +15,16 @@ struct serve { /* what lives as long as the worker */
     struct sign sign;
     struct session_rules rules;
     struct session session; /* wiped between connections */
+    struct outbounds outbounds;
+    struct outbound outbound; /* the one that is open, if any */
 };
+
+/* serve_init - everything that a worker makes once; after the fork */
+enum err serve_init(struct serve *serve, const struct worker_brief *brief,
+                    struct why *why);
+
+/* serve_gone - has a keeper failed on us? The worker must retire. */
+bool serve_gone(const struct serve *serve);
 
 /*
  * serve_connection - the whole life of a client: source, handshake, verdict,

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct WOLFSSL_CTX;
+struct tls_side;
 struct bans;
 struct slot;
 
@@ -17,8 +17,9 @@ struct slot;
 struct worker_brief {
     const struct conf_service *service;
     unsigned generation;
-    struct WOLFSSL_CTX *client_ctx; /* no private key in it */
-    const int *listen_fd;           /* non-blocking listeners */
+    const struct tls_side *client;    /* NULL: listen_tls = no */
+    struct tls_side *const *upstream; /* one per route, NULL: not tls:// */
+    const int *listen_fd;             /* non-blocking listeners */
     size_t listen_count;
     int leash_fd;     /* read end: EOF retires all, one byte one idle worker */
     int report_fd;    /* report.h, shared by the pool */

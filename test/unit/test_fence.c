@@ -129,6 +129,8 @@ plan(const char *cert, const char *key, const char *ca, const char *dir,
      struct fence **fence, struct why *why)
 {
     char *files[] = { full("etc/mtlsd.conf") }, *dirs[1] = { NULL };
+    char *certs[] = { cert != NULL ? full(cert) : NULL };
+    char *keys[] = { key != NULL ? full(key) : NULL };
     struct conf_service service = { 0 };
     struct conf conf = {
         .files = { 1, files },
@@ -136,9 +138,9 @@ plan(const char *cert, const char *key, const char *ca, const char *dir,
         .service = &service,
     };
 
-    service.cert = cert != NULL ? full(cert) : NULL;
-    service.key = key != NULL ? full(key) : NULL;
-    service.ca = ca != NULL ? full(ca) : NULL;
+    service.client.cert = (struct conf_list){ cert != NULL, certs };
+    service.client.key = (struct conf_list){ key != NULL, keys };
+    service.client.ca = ca != NULL ? full(ca) : NULL;
     if (dir != NULL)
         dirs[0] = full(dir);
     conf.global.reader_dirs = (struct conf_list){ dir != NULL, dirs };

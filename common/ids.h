@@ -1,0 +1,21 @@
+/* ids.h - users and groups by name or number */
+#ifndef COMMON_IDS_H
+#define COMMON_IDS_H
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Looked up as the C library is told to, nsswitch.conf(5). A static build reads
+ * /etc/passwd and /etc/group alone, because the library would load shared
+ * objects for it, which a static program does not survive.
+ */
+
+/* ids_number - a whole decimal number below the value that means "no id" */
+bool ids_number(const char *text, unsigned *out);
+
+/* ids_user - by name; its primary group too. False: there is none. */
+bool ids_user(const char *name, uid_t *uid, gid_t *gid);
+/* ids_user_group - the primary group of a number */
+bool ids_user_group(uid_t uid, gid_t *gid);
+bool ids_group(const char *name, gid_t *gid);
+#endif

@@ -1,0 +1,151 @@
+/*
+ * outbound.c - a connection to an upstream, with TLS on it where asked for
+ *
+ * Owns the order connect, handshake, and what a route needs for its TLS. Never
+ * talks to a client.
+ */
+#include "worker/outbound.h"
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/mem.h"
+#include "worker/worker.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_MS  200 /* of a client's time: it waits for its own refusal */
+#define DRAIN_MAX 65536
+
+/* route_init - what the route needs for TLS */
+static enum err
+route_init(const struct worker_brief *brief, size_t index,
+           struct outbound_route *route, struct why *why)
+{
+    const struct conf_route *conf = &brief->service->route[index];
+
+    route->sign.keeper_fd = brief->keeper_fd;
+    route->sign.side = KEYWIRE_UPSTREAM_SIDE;
+    route->sign.key = (uint8_t)index;
+    route->target.side = brief->upstream[index];
+    route->target.sign = conf->side.key.count > 0 ? &route->sign : NULL;
+    route->target.conf = &conf->side;
+    return session_target_init(&route->target, why);
+}
+
+enum err
+outbounds_init(const struct worker_brief *brief, struct outbounds *out,
+               struct why *why)
+{
+    size_t count = brief->service->route_count, i;
+    enum err err = ERR_OK;
+
+    out->brief = brief;
+    out->route = mem_new(count * sizeof(*out->route));
+    for (i = 0; err == ERR_OK && i < count; i++)
+        if (brief->service->route[i].tls)
+            err = route_init(brief, i, &out->route[i], why);
+    return err;
+}
+
+/* handshake - TLS on a connection that is there */
+static enum err
+handshake(struct outbounds *outbounds, struct outbound *out, int64_t deadline,
+          enum reason *reason, struct why *why)
+{
+    const struct conf_route *conf =
+        &outbounds->brief->service->route[out->route];
+    struct session_target *target = &outbounds->route[out->route].target;
+
+    target->name =
+        conf->upstream_name != NULL ? conf->upstream_name : out->at.host;
+    return session_connect(target, out->at.fd, deadline, &out->session, reason,
+                           why);
+}
+
+/* drain - bytes that are unread at close(2) would turn our alert into a reset */
+static void
+drain(struct outbound *out)
+{
+    stream_init(&out->stream, out->at.fd, NULL);
+    (void)stream_shut(&out->stream);
+    (void)stream_drain(&out->stream, DRAIN_MAX, clock_deadline(DRAIN_MS));
+}
+
+enum err
+outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
+              struct outbound *out, enum reason *reason, struct why *why)
+{
+    const struct conf_service *service = outbounds->brief->service;
+    const struct conf_route *conf = &service->route[route];
+    int64_t deadline = clock_deadline(service->connect_timeout);
+    enum err err;
+
+    out->route = route;
+    out->at.fd = -1;
+    out->at.text[0] = out->at.local[0] = '\0';
+    out->session.alert_sent = out->session.alert_received = -1;
+    *reason = REASON_INTERNAL;
+    err = upstream_open(outbounds->brief->connector_fd, client_fd,
+                        (uint16_t)route, &conf->upstream,
+                        service->connect_timeout, &out->at, reason, why);
+    if (err != ERR_OK)
+        return err;
+    out->open = true;
+    if (conf->tls)
+        err = handshake(outbounds, out, deadline, reason, why);
+    if (err == ERR_OK)
+        stream_init(&out->stream, out->at.fd,
+                    conf->tls ? out->session.ssl : NULL);
+    else if (err == ERR_TLS)
+        drain(out);
+    return err;
+}
+
+bool
+outbound_refusal(const struct outbounds *outbounds, struct outbound *out,
+                 int alert, struct why *why)
+{
+    if (!out->open || out->session.ssl == NULL || !alert_refuses_us(alert))
+        return false;
+    out->session.alert_received = alert;
+    (void)session_refusal(&outbounds->route[out->route].target, alert, why);
+    return true;
+}
+
+const char *
+outbound_proxy_host(struct outbounds *outbounds, const struct outbound *out)
+{
+    const struct conf_route *conf =
+        &outbounds->brief->service->route[out->route];
+    bool v6 = strchr(out->at.host, ':') != NULL;
+    int len = snprintf(outbounds->proxy_host, sizeof(outbounds->proxy_host),
+                       "%s%s%s", v6 ? "[" : "", out->at.host, v6 ? "]" : "");
+
+    if (out->at.port != 0 && out->at.port != (conf->tls ? 443 : 80))
+        snprintf(outbounds->proxy_host + len,
+                 sizeof(outbounds->proxy_host) - (size_t)len, ":%u",
+                 (unsigned)out->at.port);
+    return outbounds->proxy_host;
+}
+
+void
+outbound_close(struct outbound *out)
+{
+    if (!out->open)
+        return;
+    session_end(&out->session);
+    close(out->at.fd);
+    out->at.fd = -1;
+    out->open = false;
+}
+
+bool
+outbounds_gone(const struct outbounds *outbounds)
+{
+    size_t i;
+
+    for (i = 0; i < outbounds->brief->service->route_count; i++)
+        if (outbounds->route[i].sign.gone)
+            return true;
+    return false;
+}
