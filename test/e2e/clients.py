@@ -129,7 +129,8 @@ class Client:
             except ssl.SSLEOFError:
                 raise Truncated() from None
             except ssl.SSLError as fault:
-                found = re.search(r"ALERT_(\w+)", fault.reason or "")
+                # TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_CERTIFICATE_REQUIRED, TLSV1_UNRECOGNIZED_NAME
+                found = re.search(r"(?:ALERT|TLSV1)_(?!ALERT_)(\w+)", fault.reason or "")
                 if found:
                     raise Alert(found[1].lower()) from None
                 raise
@@ -265,6 +266,47 @@ class Client:
                 except ssl.SSLWantReadError:
                     pass
         self.sock.settimeout(DEADLINE)
+
+
+class Plain:
+    """The words of clients.Client for an unencrypted connection."""
+
+    def __init__(self, address):
+        self.sock = connect(address)
+        self.local = "%s:%d" % self.sock.getsockname()[:2] if not isinstance(address, str) else "unix"
+        self.send = self.sock.sendall
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def recv(self, size=1 << 16):
+        return self.sock.recv(size)
+
+    def recv_all(self):
+        out = bytearray()
+        while part := self.recv():
+            out += part
+        return bytes(out)
+
+    def exchange(self, text):
+        self.send(text)
+        got = b""
+        while len(got) < len(text):
+            part = self.recv()
+            assert part, f"the end after {len(got)} of {len(text)} bytes"
+            got += part
+        assert got == text
+        return self
+
+    def close_notify(self):
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.close_notify()
+        return self.recv_all()
 
 
 @dataclass

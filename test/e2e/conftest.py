@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from clients import Client, Plain, context
 from daemon import NOBODY, ROOT, Daemon, Home, render
+from peers import Peer, program
 from pki import Pki
+from tlsupstream import TlsUpstream
 from upstream import Upstream, echo
 
 HERE = Path(__file__).resolve().parent
@@ -23,8 +26,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not ROOT and item.get_closest_marker("root"):
             item.add_marker(pytest.mark.skip(reason="needs root"))
-    # The long ones first, so that four processes end together.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items[:] = spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def spread(items, processes):
+    """The long ones first, and as many for each process, so that all end together: pytest-xdist begins by handing each a
+    quarter of its share, in the order of the list."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    share, out = max(len(items) // processes // 4, 2), []
+    for number in range(processes):
+        mine = slow[number::processes]
+        room = max(share - len(mine), 0)
+        out += mine + rest[:room]
+        del rest[:room]
+    return out + rest
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -104,6 +120,34 @@ def upstream(scratch):
         server.close()
 
 
+@pytest.fixture
+def tls_upstream():
+    """Makes upstreams that speak TLS: tls_upstream(context, handler), closed at the end."""
+    made = []
+
+    def make(tls, handler=echo, where="127.0.0.1"):
+        made.append(TlsUpstream(tls, handler, where))
+        return made[-1]
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def peer(scratch):
+    """Starts nginx, HAProxy or stunnel: peer("nginx", write, ports=1); killed at the end."""
+    made = []
+
+    def make(name, write, ports=1):
+        if not program(name):
+            pytest.skip(f"{name} is not installed")
+        made.append(Peer(name, write, ports, scratch))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
 class Starter:
     """mtlsd(upstream=..., ...) starts one and waits until it is ready.
 
@@ -164,3 +208,28 @@ def mtlsd(request, binary, pki, home):
 def ca(pki):
     """The file that clients check the server against."""
     return pki.root().crt
+
+
+@pytest.fixture
+def joined(mtlsd, pki, ca):
+    """joined(upstream, side, our=..., **service): the daemon, and connect() for clients of it. upstream: a server or a text;
+    our: our certificate towards it, None for none."""
+    def make(up, side="originate", our="client", version="1.3", **service):
+        our = pki.client() if our == "client" else our
+        where = up if isinstance(up, str) else f"tls://localhost:{up.port}"
+        defaults = {"upstream": where, "upstream_ca": "up-ca.crt"}
+        files = {"up-ca.crt": pki.root().pem}
+        if our:
+            defaults |= {"upstream_cert": "up.crt", "upstream_key": "up.key"}
+            files |= {"up.crt": our.chain_pem, "up.key": our.key_pem}
+        service = defaults | service
+        if side == "originate":
+            service |= {"listen_tls": "no", "cert": None, "key": None, "ca": None}
+        daemon = mtlsd(files=files, **service)
+
+        def come():
+            if side == "originate":
+                return Plain(daemon.address)
+            return Client(daemon.address, context(ca, pki.client(), version)).handshake()
+        return daemon, come
+    return make

@@ -57,7 +57,7 @@ def test_certificates(mtlsd, upstream, pki, ca, case, version):
         assert line["sha256"] == cert.sha256
         assert line["issuer"]
         assert bool(line["subject"]) == (case != "client_empty_dn")
-    assert line["hint"] == ("verify_depth" if reason == "too_deep" else None)
+    assert line["hint"] == {"too_deep": "verify_depth", "x509_v1": "unsafe_x509v1"}.get(reason)
 
 
 @pytest.mark.parametrize("version,alert", [("1.2", "handshake_failure"), ("1.3", "certificate_required")])

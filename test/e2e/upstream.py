@@ -114,9 +114,12 @@ def reset_after(text):
 class Upstream:
     """where: "127.0.0.1", "::1" or a path for a unix socket."""
 
+    link_class = Link
+
     def __init__(self, handler=echo, where="127.0.0.1", port=0):
         self.handler = handler
         self.links = []
+        self.requests = []  # of all links, when the handler speaks HTTP
         self.threads = []
         self.open = True
         if where.startswith("/"):
@@ -143,7 +146,7 @@ class Upstream:
                 sock, peer = self.sock.accept()
             except OSError:
                 return
-            link = Link(self, sock, peer)
+            link = self.link_class(self, sock, peer)
             self.links.append(link)
             threading.Thread(target=self._serve, args=(link,), daemon=True).start()
 
