@@ -160,17 +160,17 @@ refine(const struct x509 *certs, const struct chain_case *what, int *depth)
 {
     const struct x509 *cert = &certs[*depth];
 
-    if (what->library == REASON_UNKNOWN_CA)
+    if (what->objection == REASON_UNKNOWN_CA)
         return refine_unknown(certs, what, depth);
-    if (what->library != REASON_BAD_SIGNATURE &&
-        what->library != REASON_BAD_CERTIFICATE)
-        return what->library;
+    if (what->objection != REASON_BAD_SIGNATURE &&
+        what->objection != REASON_BAD_CERTIFICATE)
+        return what->objection;
     /* what it was built without, it cannot name */
     if (key_is_weak(cert))
         return REASON_WEAK_KEY;
     if (cert->sig != X509_SIG_GOOD)
         return REASON_WEAK_SIGNATURE;
-    return what->library;
+    return what->objection;
 }
 
 enum reason
@@ -179,16 +179,18 @@ chain_judge(const struct chain_case *what, int *depth)
     struct x509 certs[CHAIN_MAX];
     size_t i;
 
-    *depth = what->library_depth;
+    *depth = what->objection_depth;
     if (what->count == 0 || what->count > CHAIN_MAX ||
-        what->library_depth < 0 || (size_t)what->library_depth >= what->count)
-        return what->library != REASON_NONE ? what->library : REASON_INTERNAL;
+        what->objection_depth < 0 ||
+        (size_t)what->objection_depth >= what->count)
+        return what->objection != REASON_NONE ? what->objection
+                                              : REASON_INTERNAL;
     for (i = 0; i < what->count; i++)
         if (!x509_parse(what->chain[i].at, what->chain[i].len, &certs[i])) {
             *depth = (int)i;
             return REASON_BAD_CERTIFICATE;
         }
-    if (what->library != REASON_NONE)
+    if (what->objection != REASON_NONE)
         return refine(certs, what, depth);
     return judge_all(certs, what, depth);
 }

@@ -15,8 +15,8 @@ enum chain_side {
 struct chain_case {
     const struct span *chain; /* DER as the peer sent it, leaf first */
     size_t count;             /* 1 to CHAIN_MAX */
-    enum reason library;      /* the TLS library's objection, or REASON_NONE */
-    int library_depth;        /* which certificate it was about, 0 leaf */
+    enum reason objection;    /* the TLS library's objection, or REASON_NONE */
+    int objection_depth;      /* which certificate it was about, 0 leaf */
     int verify_depth;         /* intermediates that are allowed */
     enum chain_side side;     /* whose certificates they are */
     bool allow_v1;            /* unsafe_x509v1: a leaf may be version 1 */

@@ -144,10 +144,10 @@ case_of(const struct verify *verify, const WOLFSSL_X509_STORE_CTX *store,
         chain[i] =
             (struct span){ store->certs[i].buffer, store->certs[i].length };
     what.count = (size_t)i;
-    what.library = verify_code(store->error);
-    if (!preverify && what.library == REASON_NONE)
-        what.library = REASON_BAD_CERTIFICATE;
-    what.library_depth = store->error_depth;
+    what.objection = verify_code(store->error);
+    if (!preverify && what.objection == REASON_NONE)
+        what.objection = REASON_BAD_CERTIFICATE;
+    what.objection_depth = store->error_depth;
     what.verify_depth = (int)verify->conf->verify_depth;
     what.side = verify->side;
     what.allow_v1 = verify->conf->unsafe_x509v1;
@@ -234,13 +234,13 @@ verify_callback(int preverify, WOLFSSL_X509_STORE_CTX *store)
         return 0;
     what = case_of(verify, store, good, chain);
     if (!good && version_only(verify, store)) {
-        what.library = REASON_NONE;
+        what.objection = REASON_NONE;
         good = true;
     }
     verify->session->tls_error = store->error;
     if (what.count > 0 && !verify->session->id.present)
         identify(verify->session, chain[0]);
-    if (what.count == 0 && what.library == REASON_NONE &&
+    if (what.count == 0 && what.objection == REASON_NONE &&
         verify->conf->verify == CONF_VERIFY_OPTIONAL)
         return 1; /* optional, and there is none */
     if ((reason = judge(verify, &what, &depth)) != REASON_NONE)

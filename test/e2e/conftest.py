@@ -140,7 +140,7 @@ def peer(scratch):
 
     def make(name, write, ports=1):
         if not program(name):
-            pytest.skip(f"{name} is not installed")
+            pytest.fail(f"{name} is not installed: etc/deps build test")
         made.append(Peer(name, write, ports, scratch))
         return made[-1]
     yield make

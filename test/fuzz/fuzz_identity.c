@@ -51,11 +51,11 @@ judge(const uint8_t *data, size_t size)
            der_next(&rest, &tag, NULL, &chain[what.count]))
         what.count++;
     (void)chain_judge(&what, &depth);
-    what.library = REASON_UNKNOWN_CA;
+    what.objection = REASON_UNKNOWN_CA;
     if (chain_judge(&what, &depth) == REASON_NONE)
         abort();
-    what.library = REASON_BAD_CERTIFICATE;
-    what.library_depth = (int)what.count - 1;
+    what.objection = REASON_BAD_CERTIFICATE;
+    what.objection_depth = (int)what.count - 1;
     if (chain_judge(&what, &depth) == REASON_NONE)
         abort();
 }

@@ -13,14 +13,14 @@
 
 /* judge - the certificates of these files as a chain */
 static enum reason
-judge(const char *const *files, enum reason library, int library_depth,
+judge(const char *const *files, enum reason objection, int objection_depth,
       int verify_depth, int *depth)
 {
     struct span chain[CHAIN_MAX];
     uint8_t *der[CHAIN_MAX];
     struct chain_case what = { .chain = chain,
-                               .library = library,
-                               .library_depth = library_depth,
+                               .objection = objection,
+                               .objection_depth = objection_depth,
                                .verify_depth = verify_depth };
     enum reason reason;
     size_t i;
@@ -37,8 +37,8 @@ judge(const char *const *files, enum reason library, int library_depth,
 
 static const struct row {
     const char *chain[6];
-    enum reason library;
-    int library_depth;
+    enum reason objection;
+    int objection_depth;
     int verify_depth;
     enum reason reason;
     int depth;
@@ -143,7 +143,7 @@ every_chain_gets_its_word(void **state)
     (void)state;
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         enum reason reason =
-            judge(rows[i].chain, rows[i].library, rows[i].library_depth,
+            judge(rows[i].chain, rows[i].objection, rows[i].objection_depth,
                   rows[i].verify_depth, &depth);
 
         if (reason != rows[i].reason || depth != rows[i].depth)
