@@ -111,17 +111,6 @@ http_word(struct http_text *list, struct http_text *word)
     return false;
 }
 
-bool
-http_list_has(struct http_text list, const char *word)
-{
-    struct http_text element;
-
-    while (http_word(&list, &element))
-        if (http_is(element, word))
-            return true;
-    return false;
-}
-
 void
 http_put(struct http_out *out, const void *data, size_t len)
 {

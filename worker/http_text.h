@@ -32,8 +32,6 @@ bool http_alike(struct http_text a, struct http_text b);
 /* http_word - the next element of a comma-separated list, trimmed; empty ones
  * are left out; false: no more. *list is what remains. */
 bool http_word(struct http_text *list, struct http_text *word);
-/* http_list_has - does an element read so, in any case? */
-bool http_list_has(struct http_text list, const char *word);
 
 /* a place to write to; what does not fit makes it full, and it stays so */
 struct http_out {

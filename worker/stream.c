@@ -408,12 +408,6 @@ stream_shut(struct stream *stream)
     return result;
 }
 
-bool
-stream_pending(const struct stream *stream)
-{
-    return stream->ssl != NULL && wolfSSL_pending(stream->ssl) > 0;
-}
-
 void
 stream_abort(struct stream *stream)
 {

@@ -64,9 +64,6 @@ ssize_t stream_write(struct stream *stream, const void *buf, size_t len);
  * for TLS, shutdown(SHUT_WR) for plain. 0 done, -ERR_AGAIN, other negatives. */
 int stream_shut(struct stream *stream);
 
-/* stream_pending - bytes that a read would give without a system call */
-bool stream_pending(const struct stream *stream);
-
 /* stream_abort - make the later close(2) send RST (SO_LINGER 0): a truncated
  * or reset end is passed on as a reset, never as a clean end */
 void stream_abort(struct stream *stream);
