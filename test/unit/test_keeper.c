@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "master/keeper.h"
 #include "test/unit/keygen.h"
+#include "test/unit/old_kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,31 +27,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
-
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-static bool old_kernel; /* no memfd_secret */
-
-long
-__wrap_syscall(long number, ...)
-{
-    va_list args;
-    long a[6];
-
-    if (number == SYS_memfd_secret && old_kernel) {
-        errno = ENOSYS;
-        return -1;
-    }
-    va_start(args, number);
-    for (size_t i = 0; i < 6; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
 
 /* --- the keys: one service each --- */
 

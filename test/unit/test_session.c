@@ -3,6 +3,7 @@
 
 #include <wolfssl/ssl.h>
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -435,11 +436,12 @@ raw(struct server *server, const void *bytes, size_t len, char then, int64_t ms,
     struct result *result)
 {
     struct linger linger = { .l_onoff = 1 };
+    struct pollfd gone = { .events = POLLRDHUP };
     int sock;
     pid_t pid;
 
     listen_once();
-    sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    gone.fd = sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(
         connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
     if (len > 0)
@@ -453,7 +455,7 @@ raw(struct server *server, const void *bytes, size_t len, char then, int64_t ms,
     pid = fork(); /* somebody must end, so that the drain does */
     if (pid == 0) {
         if (then == 'k')
-            (void)usleep(400000);
+            (void)poll(&gone, 1, 400); /* until the server has its say */
         _exit(0);
     }
     if (then != 'r')

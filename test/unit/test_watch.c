@@ -160,6 +160,21 @@ becomes_a_link(void)
     link_over("file", "other");
 }
 
+/* tick - until the clock that stamps files has gone on, twice: it moves every few
+ * milliseconds */
+static void
+tick(void)
+{
+    struct timespec from, now;
+
+    for (int i = 0; i < 2; i++) {
+        (void)clock_gettime(CLOCK_REALTIME_COARSE, &from);
+        do
+            (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        while (now.tv_nsec == from.tv_nsec);
+    }
+}
+
 static void
 each_change_of_a_file_is_told_once(void **state)
 {
@@ -176,8 +191,7 @@ each_change_of_a_file_is_told_once(void **state)
         (void)unlink(path);
         put("file", "one");
         watch = watch_one(path);
-        /* a file system's clock ticks every few milliseconds */
-        (void)nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+        tick();
         ways[i]();
         once(watch, path);
         watch_free(watch);
@@ -389,6 +403,8 @@ a_thousand_paths_cost_little(void **state)
 
 /* --- without root --------------------------------------------------------- */
 
+static int looked[2]; /* a byte goes through when the first look is done */
+
 static void
 dropped(void *arg)
 {
@@ -402,6 +418,7 @@ dropped(void *arg)
     child_must(access(path, F_OK) != 0); /* not to be searched by itself */
     watch = watch_new(&path, 1);
     child_must(!watch_changed(watch, NULL));
+    child_must(write(looked[1], "", 1) == 1);
     for (int i = 0; i < 500 && !watch_changed(watch, NULL); i++)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     child_must(!watch_changed(watch, NULL));
@@ -413,11 +430,14 @@ dropped(void *arg)
 static void
 replace(void *arg)
 {
-    pid_t pid = fork();
+    char byte;
+    pid_t pid;
 
+    child_must(pipe2(looked, O_CLOEXEC) == 0);
+    pid = fork();
     child_must(pid >= 0);
     if (pid == 0) {
-        (void)nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+        child_must(read(looked[0], &byte, 1) == 1);
         put_over("private/key", "two");
         _exit(0);
     }
