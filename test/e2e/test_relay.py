@@ -287,7 +287,7 @@ def test_one_direction_is_not_idle(opened):
     def handler(link):
         for _ in range(15):
             link.send(b"tick")
-            time.sleep(0.2)
+            time.sleep(0.2)  # a slow sender is what this is about
         link.fin()
         while link.recv():
             pass

@@ -105,10 +105,7 @@ class TlsLink(Link):
         if not data:
             self.ended = "eof"
             return b""
-        self.count += len(data)
-        self.head += data[:max(0, 4096 - len(self.head))]
-        self.hash.update(data)
-        return data
+        return self.took(data)
 
     def send(self, data):
         self.session.send(data)

@@ -35,6 +35,9 @@ class Link:
         if not data:
             self.ended = "eof"
             return b""
+        return self.took(data)
+
+    def took(self, data):
         self.count += len(data)
         self.head += data[:max(0, 4096 - len(self.head))]
         self.hash.update(data)
