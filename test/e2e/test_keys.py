@@ -41,7 +41,9 @@ def secrets_of(cert):
         start, end = index * 48, index * 48 + len(base64.b64decode(line))
         if any(min(end, last) - max(start, first) >= 12 for first, last in spots):
             out[f"PEM line {index + 1}"] = line.encode()
-    assert all(len(pattern) >= 16 for pattern in out.values()), out
+    # Long enough that no chance finds it; one scalar of P-256 in 256 begins with a zero byte, which is stripped, so
+    # that a half may have less than 16.
+    assert all(len(pattern) >= 12 for pattern in out.values()), out
     return out
 
 
