@@ -108,7 +108,9 @@ struct conf_service {
     bool listen_tls;
     struct conf_tls client;
     bool sni_strict;
-    long workers;
+    long workers_min; /* of a generation; then workers_max: CONF_T_RANGE */
+    long workers_max;
+    long workers_spare;        /* kept free; at most workers_max */
     long max_use;              /* connections per worker; 0: never retires */
     int64_t handshake_timeout; /* ms; CLOCK_NEVER where never is allowed */
     int64_t connect_timeout;

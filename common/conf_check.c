@@ -175,6 +175,21 @@ conf_check_side(struct conf_build *build, const struct conf_place *place,
     check_versions(&s);
 }
 
+/* check_spare - no more can be kept free than there may be; the default fits
+ * itself in */
+static void
+check_spare(const struct check *c, struct conf_service *service)
+{
+    if (service->workers_spare <= service->workers_max ||
+        unsound(c, "workers") || unsound(c, "workers_spare"))
+        return;
+    if (conf_given(c->place, "workers_spare"))
+        TELL(c, "workers_spare",
+             "workers_spare = %ld: more than the %ld workers that there may be",
+             service->workers_spare, service->workers_max);
+    service->workers_spare = service->workers_max;
+}
+
 /* check_alpn - with protocol = http nothing but HTTP/1 is understood */
 static void
 check_alpn(const struct check *c)
@@ -207,6 +222,7 @@ conf_check(struct conf_build *build)
         c.place = &build->service[i];
         check_required(&c);
         check_needs(&c);
+        check_spare(&c, &build->conf->service[i]);
         if (c.service->listen_tls) {
             conf_check_side(build, c.place, &c.service->client, "");
             check_alpn(&c);

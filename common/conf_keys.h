@@ -39,6 +39,7 @@ enum conf_type {                 /* what the field is */
                  CONF_T_BOOL,  /* bool */
                  CONF_T_LONG,  /* long, within min..max */
                  CONF_T_COUNT, /* the same, or never, which is 0 */
+                 CONF_T_RANGE, /* two longs in a row: MIN-MAX, or N for both */
                  CONF_T_SIZE,  /* long: bytes, with a unit k m g */
                  CONF_T_OCTAL, /* long */
                  CONF_T_TIME,  /* int64_t in ms, within min..max */

@@ -109,6 +109,13 @@ long_text(const struct conf_key *key, long value)
 }
 
 static char *
+range_text(const long *range)
+{
+    return range[0] == range[1] ? conf_printed("%ld", range[0])
+                                : conf_printed("%ld-%ld", range[0], range[1]);
+}
+
+static char *
 word_text(const struct conf_key *key, long value)
 {
     const struct conf_word *row;
@@ -148,6 +155,8 @@ conf_value_text(const struct conf_key *key, const void *base)
         return list_text(field);
     case CONF_T_BOOL:
         return mem_copy(*(const bool *)field ? "yes" : "no");
+    case CONF_T_RANGE:
+        return range_text(field);
     case CONF_T_LONG:
     case CONF_T_COUNT:
     case CONF_T_SIZE:

@@ -60,6 +60,30 @@ set_long(const struct convert *c, long *out)
                    never_ok ? ", and never" : "");
 }
 
+/* set_range - out[0] the least, out[1] the most */
+static enum err
+set_range(const struct convert *c, long *out)
+{
+    const struct conf_key *key = c->key;
+    const char *dash = strchr(c->text, '-');
+    size_t len = dash != NULL ? (size_t)(dash - c->text) : strlen(c->text);
+    long min = (long)key->min, max = (long)key->max;
+    char least[16];
+
+    if (len < sizeof(least)) {
+        memcpy(least, c->text, len);
+        least[len] = '\0';
+        if (text_long(least, min, max, &out[0]) == ERR_OK &&
+            text_long(dash != NULL ? dash + 1 : least, out[0], max, &out[1]) ==
+                ERR_OK)
+            return ERR_OK;
+    }
+    return why_set(c->why, ERR_CONF,
+                   "allowed are numbers from %ld to %ld, and two of them as "
+                   "MIN-MAX",
+                   min, max);
+}
+
 static enum err
 set_size(const struct convert *c, long *out)
 {
@@ -177,6 +201,8 @@ set(const struct convert *c, void *field)
     case CONF_T_LONG:
     case CONF_T_COUNT:
         return set_long(c, field);
+    case CONF_T_RANGE:
+        return set_range(c, field);
     case CONF_T_SIZE:
         return set_size(c, field);
     case CONF_T_OCTAL:
@@ -225,6 +251,7 @@ enum keep {
     KEEP_NOTHING,
     KEEP_BOOL,
     KEEP_LONG,
+    KEEP_RANGE,
     KEEP_TIME,
     KEEP_TEXT,
     KEEP_LIST,
@@ -264,6 +291,8 @@ keep_of(const struct conf_key *key)
     case CONF_T_OCTAL:
     case CONF_T_WORD:
         return KEEP_LONG;
+    case CONF_T_RANGE:
+        return KEEP_RANGE;
     case CONF_T_TIME:
     case CONF_T_TIME_NEVER:
         return KEEP_TIME;
@@ -295,6 +324,7 @@ conf_value_free(const struct conf_key *key, void *base)
     case KEEP_NOTHING:
     case KEEP_BOOL:
     case KEEP_LONG:
+    case KEEP_RANGE:
     case KEEP_TIME:
         break;
     }
@@ -334,6 +364,9 @@ conf_value_copy(const struct conf_key *key, const void *from, void *to)
         break;
     case KEEP_LONG:
         *(long *)field = *(const long *)source;
+        break;
+    case KEEP_RANGE:
+        memcpy(field, source, 2 * sizeof(long));
         break;
     case KEEP_TIME:
         *(int64_t *)field = *(const int64_t *)source;

@@ -66,7 +66,7 @@ all_workers(const struct conf *conf)
     size_t i;
 
     for (i = 0; i < conf->service_count; i++)
-        sum += conf->service[i].workers;
+        sum += conf->service[i].workers_max;
     return sum;
 }
 

@@ -219,7 +219,7 @@ fill(struct master *master, struct pool *pool, int64_t now)
     struct why why;
     enum err err;
 
-    count.want = master->gen->conf->service[pool->service].workers;
+    count.want = master->gen->conf->service[pool->service].workers_max;
     plan = pool_decide(&count, &pool->throttle, now);
     for (; plan.spawn > 0; plan.spawn--) {
         if ((err = spawn_worker(master, pool, &why)) == ERR_OK)

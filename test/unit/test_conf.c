@@ -283,7 +283,8 @@ static const char full[] =
     "ciphers = ECDHE-RSA-AES256-GCM-SHA384\n"
     "ciphersuites = TLS_AES_256_GCM_SHA384\n"
     "groups = secp256r1:x25519\n"
-    "workers = 65536\n"
+    "workers = 8-65536\n"
+    "workers_spare = 100\n"
     "max_use = never\n"
     "handshake_timeout = 1ms\n"
     "connect_timeout = 1h\n"
@@ -370,7 +371,9 @@ every_key_reaches_its_field(void **state)
     assert_string_equal(s->client.ciphers, "ECDHE-RSA-AES256-GCM-SHA384");
     assert_string_equal(s->client.ciphersuites, "TLS_AES_256_GCM_SHA384");
     assert_string_equal(s->client.groups, "P-256:X25519");
-    assert_int_equal(s->workers, 65536);
+    assert_int_equal(s->workers_min, 8);
+    assert_int_equal(s->workers_max, 65536);
+    assert_int_equal(s->workers_spare, 100);
     assert_int_equal(s->max_use, 0);
     assert_true(s->handshake_timeout == 1);
     assert_true(s->connect_timeout == 3600000);
@@ -417,7 +420,9 @@ defaults_are_the_table(void **state)
     assert_int_equal(s->client.min, CONF_TLS_12);
     assert_int_equal(s->client.max, CONF_TLS_13);
     assert_string_equal(s->client.groups, SUITE_DEFAULT_GROUPS);
-    assert_int_equal(s->workers, 64);
+    assert_int_equal(s->workers_min, 4);
+    assert_int_equal(s->workers_max, 256);
+    assert_int_equal(s->workers_spare, 4);
     assert_int_equal(s->max_use, 1000);
     assert_true(s->idle_timeout == 3600000);
     assert_false(s->unsafe_plaintext);
