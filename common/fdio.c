@@ -53,28 +53,31 @@ socket_err(struct why *why, const char *what)
 }
 
 enum err
-fdio_send(int sock, const void *data, size_t len, int fd, int flags,
-          struct why *why)
+fdio_send_all(int sock, const void *data, size_t len, const int *fds,
+              size_t count, int flags, struct why *why)
 {
     union { /* aligned as cmsg(3) wants it */
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(FDIO_FDS_MAX * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec part = { (void *)(uintptr_t)data, len };
     struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+    size_t size = count * sizeof(*fds);
     ssize_t n;
 
-    if (fd >= 0) {
+    if (count > FDIO_FDS_MAX)
+        return why_set(why, ERR_RANGE, "send: too many descriptors");
+    if (count > 0) {
         struct cmsghdr *head;
 
-        memset(&control, 0, sizeof(control));
+        memset(&control, 0, CMSG_SPACE(size));
         msg.msg_control = control.room;
-        msg.msg_controllen = sizeof(control.room);
+        msg.msg_controllen = CMSG_SPACE(size);
         head = CMSG_FIRSTHDR(&msg);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(fd));
-        memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+        head->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(head), fds, size);
     }
     do {
         n = sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
@@ -86,14 +89,22 @@ fdio_send(int sock, const void *data, size_t len, int fd, int flags,
     return ERR_OK;
 }
 
+enum err
+fdio_send(int sock, const void *data, size_t len, int fd, int flags,
+          struct why *why)
+{
+    return fdio_send_all(sock, data, len, &fd, fd >= 0 ? 1 : 0, flags, why);
+}
+
 struct extras { /* what came in the control buffer */
     bool cred;
     pid_t pid;
-    size_t fd_count;
-    int fd; /* the only one; all are closed when there were more */
+    size_t room;     /* of fds */
+    size_t fd_count; /* that came; those without room are closed already */
+    int *fds;
 };
 
-/* take_fds - keep the first descriptor, close every further one */
+/* take_fds - keep what there is room for, close every further one */
 static void
 take_fds(const struct cmsghdr *head, struct extras *extras)
 {
@@ -103,10 +114,11 @@ take_fds(const struct cmsghdr *head, struct extras *extras)
         int fd;
 
         memcpy(&fd, CMSG_DATA(head) + i * sizeof(fd), sizeof(fd));
-        if (extras->fd_count++ == 0)
-            extras->fd = fd;
+        if (extras->fd_count < extras->room)
+            extras->fds[extras->fd_count] = fd;
         else
             close(fd);
+        extras->fd_count++;
     }
 }
 
@@ -133,9 +145,9 @@ take_extras(struct msghdr *msg, struct extras *extras)
 /* judge - is it one packet with what we asked for and nothing else? */
 static enum err
 judge(const struct msghdr *msg, size_t len, struct extras *extras,
-      const int *fd, struct why *why)
+      struct why *why)
 {
-    bool cut = fd != NULL && (msg->msg_flags & MSG_CTRUNC) != 0;
+    bool cut = extras->room > 0 && (msg->msg_flags & MSG_CTRUNC) != 0;
     enum err err = ERR_OK;
 
     /* an empty packet and the end both read as 0 bytes, but only a packet has
@@ -144,34 +156,34 @@ judge(const struct msghdr *msg, size_t len, struct extras *extras,
         err = why_set(why, ERR_EOF, "the other end is closed");
     else if ((msg->msg_flags & MSG_TRUNC) != 0)
         err = why_set(why, ERR_PEER, "a packet is too long");
-    else if (cut || (fd != NULL && extras->fd_count > 1))
+    else if (cut || (extras->room > 0 && extras->fd_count > extras->room))
         err = why_set(why, ERR_PEER, "too many descriptors came along");
-    if (extras->fd_count > 0 && (fd == NULL || err != ERR_OK))
-        fdio_close(&extras->fd);
+    for (size_t i = 0; err != ERR_OK && i < extras->room; i++)
+        fdio_close(&extras->fds[i]);
     return err;
 }
 
-enum err
-fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
-          struct why *why)
+/* receive - one packet; extras says what is wanted besides the data */
+static enum err
+receive(int sock, void *data, size_t *len, bool cred, struct extras *extras,
+        int flags, struct why *why)
 {
     union {
-        char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(struct ucred)) +
+                  CMSG_SPACE(FDIO_FDS_MAX * sizeof(int))];
         struct cmsghdr align;
     } control;
     /* cppcheck-suppress ctuuninitvar ; it is to be written */
     struct iovec part = { data, *len };
     struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
-    struct extras extras = { .fd = -1 };
-    size_t room = (sender != NULL ? CMSG_SPACE(sizeof(struct ucred)) : 0) +
-                  (fd != NULL ? CMSG_SPACE(sizeof(int)) : 0);
+    size_t room =
+        (cred ? CMSG_SPACE(sizeof(struct ucred)) : 0) +
+        (extras->room > 0 ? CMSG_SPACE(extras->room * sizeof(int)) : 0);
     enum err err;
     ssize_t n;
 
-    if (fd != NULL)
-        *fd = -1;
-    if (sender != NULL)
-        *sender = 0;
+    for (size_t i = 0; i < extras->room; i++)
+        extras->fds[i] = -1;
     do {
         msg.msg_control = room > 0 ? control.room : NULL;
         msg.msg_controllen = room;
@@ -179,15 +191,40 @@ fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return socket_err(why, "receive");
-    take_extras(&msg, &extras);
+    take_extras(&msg, extras);
+    if ((err = judge(&msg, (size_t)n, extras, why)) == ERR_OK)
+        *len = (size_t)n;
+    return err;
+}
+
+enum err
+fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
+          struct why *why)
+{
+    struct extras extras = { .room = fd != NULL ? 1 : 0, .fds = fd };
+    enum err err =
+        receive(sock, data, len, sender != NULL, &extras, flags, why);
+
     if (sender != NULL)
         *sender = extras.pid; /* who broke the rules is told, too */
-    if ((err = judge(&msg, (size_t)n, &extras, fd, why)) != ERR_OK)
-        return err;
-    *len = (size_t)n;
-    if (fd != NULL)
-        *fd = extras.fd;
-    return ERR_OK;
+    return err;
+}
+
+enum err
+fdio_recv_all(int sock, void *data, size_t *len, int *fds, size_t *count,
+              int flags, struct why *why)
+{
+    struct extras extras = { .room = *count, .fds = fds };
+    enum err err;
+
+    *count = 0;
+    if (extras.room == 0 || extras.room > FDIO_FDS_MAX)
+        return why_set(why, ERR_RANGE, "receive: room for %zu descriptors",
+                       extras.room);
+    err = receive(sock, data, len, false, &extras, flags, why);
+    if (err == ERR_OK)
+        *count = extras.fd_count;
+    return err;
 }
 
 static int

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define FDIO_FDS_MAX 64 /* descriptors in one packet; the kernel takes 253 */
+
 /* fdio_pair - an AF_UNIX SOCK_SEQPACKET pair, close-on-exec, blocking */
 enum err fdio_pair(int pair[2], struct why *why);
 
@@ -18,6 +20,10 @@ enum err fdio_nonblock(int fd, struct why *why);
  */
 enum err fdio_send(int sock, const void *data, size_t len, int fd, int flags,
                    struct why *why);
+
+/* fdio_send_all - the same with count descriptors, at most FDIO_FDS_MAX */
+enum err fdio_send_all(int sock, const void *data, size_t len, const int *fds,
+                       size_t count, int flags, struct why *why);
 
 /*
  * fdio_recv - one packet. *len in: room, out: length. fd NULL: received without
@@ -32,6 +38,12 @@ enum err fdio_send(int sock, const void *data, size_t len, int fd, int flags,
  */
 enum err fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender,
                    int flags, struct why *why);
+
+/* fdio_recv_all - the same without sender, for any number of descriptors: *count
+ * in: room in fds, at most FDIO_FDS_MAX; out: how many came. More than the room:
+ * all are closed, ERR_PEER. */
+enum err fdio_recv_all(int sock, void *data, size_t *len, int *fds,
+                       size_t *count, int flags, struct why *why);
 
 /* fdio_close_except - close every descriptor from 3 up that is not in keep
  * (keep gets sorted; negative ones are skipped), and point 0, 1 and 2, where
