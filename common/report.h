@@ -7,13 +7,15 @@
  * Over one SOCK_SEQPACKET pair per pool with SO_PASSCRED on the master's end:
  * the kernel names the sender, a report carries no pid and no slot.
  *
- *   IDLE --taken--> BUSY --verified--> BUSY --ended--> IDLE (or exit)
+ *   IDLE --taken--> BUSY --verified--> BUSY --ended--> IDLE
+ *   IDLE --leaving--> exit                 BUSY --(max_use)--> exit
  */
 enum report_kind {
     REPORT_IDLE = 1, /* ready for its first connection */
     REPORT_TAKEN,    /* accepted; addr is the client's */
     REPORT_VERIFIED, /* handshake done and client admitted */
     REPORT_ENDED,    /* session over, idle again; reason says why */
+    REPORT_LEAVING,  /* has taken a byte off the leash */
 };
 
 struct report {

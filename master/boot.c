@@ -35,7 +35,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define BOOT_SLOTS_MIN  4096  /* old generations' sessions need slots as well */
+#define BOOT_CREW_LEAST 4096 /* so that a reload may ask for more workers */
+#define BOOT_CREW_MOST  500000
+#define BOOT_PROCESSES  64    /* keepers, helpers, who resolves names */
 #define BOOT_WORKERS_MS 10000 /* until the first of each pool is ready */
 
 /* block_signals - all that the loop will read from its descriptor, before the
@@ -59,29 +61,50 @@ block_signals(struct master *master, struct why *why)
     return ERR_OK;
 }
 
-static long
-all_workers(const struct conf *conf)
+/* most_workers - of one generation of all services */
+static unsigned long
+most_workers(const struct conf *conf)
 {
-    long sum = 0;
+    unsigned long sum = 0;
     size_t i;
 
     for (i = 0; i < conf->service_count; i++)
-        sum += conf->service[i].workers_max;
+        sum += (unsigned long)conf->service[i].workers_max;
     return sum;
 }
 
-static enum err
-raise_limits(const struct conf *conf, struct why *why)
+/* fixed_descriptors - of the connector, besides workers' pairs */
+static unsigned long
+fixed_descriptors(const struct conf *conf)
 {
-    unsigned long workers = (unsigned long)all_workers(conf);
-    struct limits_need need = {
-        /* the connector: one pair for each worker of two generations */
-        .descriptors = 2 * workers + 4 * conf->service_count + 128,
-        .processes = 2 * workers + 64,
-        .locked = keymem_need(conf->service_count),
-    };
+    return 4 * conf->service_count + 128;
+}
 
-    return limits_raise(&need, why);
+/*
+ * raise_limits - the connector has a pair for each worker: it must hold all of
+ * one generation, and ought to hold as many of older ones, whose sessions go on
+ */
+static enum err
+raise_limits(struct master *master, const struct conf *conf, struct why *why)
+{
+    unsigned long workers = most_workers(conf), have;
+    unsigned long fixed = fixed_descriptors(conf);
+    unsigned long crew =
+        2 * workers < BOOT_CREW_LEAST ? BOOT_CREW_LEAST : 2 * workers;
+    struct limits_need need = {
+        .descriptors = workers + fixed,
+        .wanted = crew + fixed,
+        .locked = keymem_need(conf->service_count),
+        .processes = 2 * workers + BOOT_PROCESSES,
+    };
+    enum err err = limits_raise(&need, &have, why);
+
+    if (err != ERR_OK)
+        return err;
+    if (crew > have - fixed)
+        crew = have - fixed;
+    master->crew_max = crew < BOOT_CREW_MOST ? crew : BOOT_CREW_MOST;
+    return ERR_OK;
 }
 
 /* open_pool - a service's sockets and the pair that its workers report on */
@@ -185,14 +208,12 @@ plan_fence(struct master *master, const struct conf *conf, struct why *why)
 
 /* shared - what is made once and lives as long as we do */
 static enum err
-shared(struct master *master, const struct conf *conf, struct why *why)
+shared(struct master *master, struct why *why)
 {
-    size_t slots = 4 * (size_t)all_workers(conf);
     enum err err;
 
     master->crew = crew_new();
-    err = board_new(slots < BOOT_SLOTS_MIN ? BOOT_SLOTS_MIN : slots,
-                    &master->board, why);
+    err = board_new(master->crew_max, &master->board, why);
     if (err == ERR_OK)
         err = bans_new(&master->bans, why);
     return err;
@@ -238,7 +259,7 @@ watch_all(struct master *master, struct why *why)
 static enum err
 open_all(struct master *master, const struct conf *conf, struct why *why)
 {
-    enum err err = raise_limits(conf, why);
+    enum err err = raise_limits(master, conf, why);
 
     if (err == ERR_OK)
         err = open_pools(master, conf, why);
@@ -249,7 +270,7 @@ open_all(struct master *master, const struct conf *conf, struct why *why)
     if (err == ERR_OK)
         err = plan_fence(master, conf, why);
     if (err == ERR_OK)
-        err = shared(master, conf, why);
+        err = shared(master, why);
     return err;
 }
 
@@ -262,6 +283,35 @@ say_start(const struct master *master)
     log_text(&line, "version", version_text());
     log_text(&line, "file", master->conf_path);
     log_send(&line);
+}
+
+/* for limits_short */
+static void
+say_short(void *ctx, const char *what, unsigned long is)
+{
+    const unsigned long *needs = ctx;
+    struct log_line line;
+
+    log_begin(&line, LOG_L_WARN, "limit_low");
+    log_text(&line, "limit", what);
+    log_int(&line, "is", (long long)is);
+    log_int(&line, "needs", (long long)*needs);
+    log_send(&line);
+}
+
+/* say_limits - what may be in the way of as many workers as are configured, two
+ * generations of them */
+static void
+say_limits(const struct master *master, const struct conf *conf)
+{
+    unsigned long workers = most_workers(conf);
+    unsigned long processes = 2 * workers + BOOT_PROCESSES;
+    unsigned long descriptors = 2 * workers + fixed_descriptors(conf);
+
+    limits_short(processes, say_short, &processes);
+    if (master->crew_max < 2 * workers)
+        say_short(&descriptors, "LimitNOFILE",
+                  master->crew_max + fixed_descriptors(conf));
 }
 
 static void
@@ -339,6 +389,7 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
         return err;
     proctitle_set("master");
     say_start(master);
+    say_limits(master, conf);
     if ((err = reader_drop(master, conf, why)) == ERR_OK &&
         (err = watch_all(master, why)) == ERR_OK &&
         (err = first_generation(master, conf, why)) == ERR_OK) {

@@ -103,13 +103,14 @@ connector_start(const struct drop_ids *ids, bool confine_strict,
 /* order - one packet to the connector */
 static enum err
 order(const struct connector *connector, const struct connector_order *packet,
-      int fd, struct why *why)
+      const int *fds, size_t count, struct why *why)
 {
     enum err err;
 
     if (connector->control < 0)
         return why_set(why, ERR_SYS, "the connector is gone");
-    err = fdio_send(connector->control, packet, sizeof(*packet), fd, 0, why);
+    err = fdio_send_all(connector->control, packet, sizeof(*packet), fds, count,
+                        0, why);
     if (err == ERR_AGAIN)
         return why_set(why, ERR_SYS, "the connector takes no orders");
     return err == ERR_OK ? ERR_OK
@@ -164,25 +165,26 @@ connector_service(struct connector *connector, uint32_t generation,
             continue;
         /* an address goes out when the one behind it is known to be there */
         if (packet.kind != CONNECTOR_EMPTY &&
-            (err = order(connector, &packet, -1, why)) != ERR_OK)
+            (err = order(connector, &packet, NULL, 0, why)) != ERR_OK)
             return err;
         packet = next;
     }
     packet.last = 1;
-    return order(connector, &packet, -1, why);
+    return order(connector, &packet, NULL, 0, why);
 }
 
 enum err
-connector_worker(struct connector *connector, uint32_t generation,
-                 uint16_t service, int fd, struct why *why)
+connector_workers(struct connector *connector, uint32_t generation,
+                  uint16_t service, const int *fds, size_t count,
+                  struct why *why)
 {
     struct connector_order packet;
 
     memset(&packet, 0, sizeof(packet));
-    packet.kind = CONNECTOR_WORKER;
+    packet.kind = CONNECTOR_WORKERS;
     packet.service = service;
     packet.generation = generation;
-    return order(connector, &packet, fd, why);
+    return order(connector, &packet, fds, count, why);
 }
 
 enum err
@@ -194,5 +196,5 @@ connector_forget(struct connector *connector, uint32_t generation,
     memset(&packet, 0, sizeof(packet));
     packet.kind = CONNECTOR_FORGET;
     packet.generation = generation;
-    return order(connector, &packet, -1, why);
+    return order(connector, &packet, NULL, 0, why);
 }

@@ -38,11 +38,12 @@ enum err connector_service(struct connector *connector, uint32_t generation,
                            const struct conf_addrs *addrs,
                            enum conf_policy policy, struct why *why);
 
-/* connector_worker - hand over the connector's end of one worker's pair (the
- * caller closes its copy). From then on the connector knows which service and
- * generation that pair means. */
-enum err connector_worker(struct connector *connector, uint32_t generation,
-                          uint16_t service, int fd, struct why *why);
+/* connector_workers - hand over the connector's ends of the pairs of count
+ * workers, at most FDIO_FDS_MAX (the caller closes its copies). From then on the
+ * connector knows which service and generation these pairs mean. */
+enum err connector_workers(struct connector *connector, uint32_t generation,
+                           uint16_t service, const int *fds, size_t count,
+                           struct why *why);
 
 /* connector_forget - a generation is gone: drop its addresses once its last
  * worker's pair has closed */

@@ -40,7 +40,7 @@ struct pair {           /* one worker */
     struct round round;  /* its walk over a route's addresses */
     struct target given; /* the last descriptor leads there; sa_len 0: none */
     uint32_t given_seq;  /* in this reply */
-    struct pair *next;
+    struct pair *next, *prev;
 };
 
 static struct {
@@ -48,7 +48,7 @@ static struct {
     int control;
     int epoll_fd;
     struct pair *pairs;
-    bool closed; /* some pair has fd -1 */
+    struct pair *closed; /* to be freed, singly linked */
 } self;
 
 /* complain - an order that makes no sense; the master and we are one program */
@@ -164,7 +164,14 @@ pair_close(struct pair *pair)
     unwatch(&pair->fd);
     pair->waiting = false;
     pair->table->pairs--;
-    self.closed = true;
+    if (pair->prev != NULL)
+        pair->prev->next = pair->next;
+    else
+        self.pairs = pair->next;
+    if (pair->next != NULL)
+        pair->next->prev = pair->prev;
+    pair->next = self.closed;
+    self.closed = pair;
 }
 
 /* pair_broken - the worker broke the rules of connwire.h */
@@ -285,9 +292,11 @@ pair_event(struct pair *pair, int64_t now)
 static void
 pairs_retry(int64_t now)
 {
-    for (struct pair *pair = self.pairs; pair != NULL; pair = pair->next)
+    for (struct pair *pair = self.pairs, *next; pair != NULL; pair = next) {
+        next = pair->next; /* it may be closed, and is then in another list */
         if (pair->waiting)
             pair_serve(pair, now);
+    }
 }
 
 /* --- the master's orders -------------------------------------------------- */
@@ -300,7 +309,7 @@ order_worker(const struct connector_order *order, int fd)
     struct table *table = tables_find(order->generation, order->service);
     struct pair *pair = NULL;
 
-    if (fd >= 0 && table != NULL && tables_has(table, 0))
+    if (table != NULL && tables_has(table, 0))
         pair = calloc(1, sizeof(*pair));
     event.data.ptr = pair;
     if (pair == NULL ||
@@ -314,21 +323,46 @@ order_worker(const struct connector_order *order, int fd)
     pair->fd = fd;
     pair->table = table;
     pair->next = self.pairs;
+    if (self.pairs != NULL)
+        self.pairs->prev = pair;
     self.pairs = pair;
     table->pairs++;
+}
+
+/* order_act - what an order says; descriptors belong to CONNECTOR_WORKERS */
+static void
+order_act(const struct connector_order *order)
+{
+    switch ((enum connector_order_kind)order->kind) {
+    case CONNECTOR_IP:
+    case CONNECTOR_UNIX:
+    case CONNECTOR_NAME:
+    case CONNECTOR_EMPTY:
+        if (!tables_address(order))
+            complain("an address out of turn, or no memory");
+        break;
+    case CONNECTOR_WORKERS:
+        break;
+    case CONNECTOR_FORGET:
+        tables_forget(order->generation);
+        break;
+    default:
+        complain("an unknown order");
+    }
 }
 
 static void
 control_event(void)
 {
     struct connector_order order;
-    size_t len = sizeof(order);
-    int fd = -1;
+    size_t len = sizeof(order), count = FDIO_FDS_MAX;
+    int fds[FDIO_FDS_MAX];
     enum err err;
 
     if (self.control < 0)
         return;
-    err = fdio_recv(self.control, &order, &len, &fd, NULL, MSG_DONTWAIT, NULL);
+    err = fdio_recv_all(self.control, &order, &len, fds, &count, MSG_DONTWAIT,
+                        NULL);
     if (err == ERR_AGAIN)
         return;
     if (err == ERR_EOF || err == ERR_IO) {
@@ -338,27 +372,15 @@ control_event(void)
     if (err != ERR_OK ||
         len != sizeof(order)) { /* also: no descriptor was free for it */
         complain("not an order");
-        fdio_close(&fd);
-        return;
+        order.kind = CONNECTOR_EMPTY;
+    } else
+        order_act(&order);
+    for (size_t i = 0; i < count; i++) {
+        if (order.kind == CONNECTOR_WORKERS)
+            order_worker(&order, fds[i]);
+        else
+            close(fds[i]);
     }
-    switch ((enum connector_order_kind)order.kind) {
-    case CONNECTOR_IP:
-    case CONNECTOR_UNIX:
-    case CONNECTOR_NAME:
-    case CONNECTOR_EMPTY:
-        if (!tables_address(&order))
-            complain("an address out of turn, or no memory");
-        break;
-    case CONNECTOR_WORKER:
-        order_worker(&order, fd);
-        return;
-    case CONNECTOR_FORGET:
-        tables_forget(order.generation);
-        break;
-    default:
-        complain("an unknown order");
-    }
-    fdio_close(&fd);
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -367,20 +389,13 @@ control_event(void)
 static void
 sweep(void)
 {
-    struct pair **pair = &self.pairs;
+    struct pair *gone;
 
-    while (self.closed && *pair != NULL) {
-        struct pair *gone = *pair;
-
-        if (gone->fd >= 0) {
-            pair = &gone->next;
-            continue;
-        }
-        *pair = gone->next;
+    while ((gone = self.closed) != NULL) {
+        self.closed = gone->next;
         round_free(&gone->round);
         free(gone);
     }
-    self.closed = false;
     tables_sweep();
 }
 

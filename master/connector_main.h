@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 
 enum connector_order_kind {
-    CONNECTOR_IP = 1, /* an address of a route: sa */
-    CONNECTOR_UNIX,   /* the same */
-    CONNECTOR_NAME,   /* host and port */
-    CONNECTOR_EMPTY,  /* the route has no address (built-in answers alone) */
-    CONNECTOR_WORKER, /* a descriptor comes along: a worker's pair */
-    CONNECTOR_FORGET, /* the generation is gone */
+    CONNECTOR_IP = 1,  /* an address of a route: sa */
+    CONNECTOR_UNIX,    /* the same */
+    CONNECTOR_NAME,    /* host and port */
+    CONNECTOR_EMPTY,   /* the route has no address (built-in answers alone) */
+    CONNECTOR_WORKERS, /* descriptors come along: the pair of each */
+    CONNECTOR_FORGET,  /* the generation is gone */
 };
 
 /* Flat: a struct addr of the configuration holds pointers, which mean nothing

@@ -6,7 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum crew_state { CREW_STARTING, CREW_IDLE, CREW_BUSY, CREW_VERIFIED };
+/* from CREW_BUSY on there is a connection */
+enum crew_state {
+    CREW_STARTING,
+    CREW_IDLE,
+    CREW_LEAVING,
+    CREW_BUSY,
+    CREW_VERIFIED
+};
 
 /*
  * Private memory of the master: what a taken-over worker writes into shared

@@ -215,9 +215,10 @@ keepers_public(const struct keepers *keepers, size_t i, const uint8_t **der,
     *len = keepers->keys[i].len;
 }
 
-enum err
-keepers_register(struct keepers *keepers, uint16_t service, int fd,
-                 struct why *why)
+/* hand_over - pairs to the next keeper that takes them */
+static enum err
+hand_over(struct keepers *keepers, uint16_t service, const int *fds,
+          size_t count, struct why *why)
 {
     struct keeper_packet packet = { .word = KEEPER_WORKER, .service = service };
 
@@ -226,11 +227,26 @@ keepers_register(struct keepers *keepers, uint16_t service, int fd,
 
         keepers->next = (keepers->next + 1) % keepers->count;
         if (one->control >= 0 &&
-            fdio_send(one->control, &packet, KEEPER_PACKET_HEAD, fd, 0, why) ==
-                ERR_OK)
+            fdio_send_all(one->control, &packet, KEEPER_PACKET_HEAD, fds, count,
+                          0, why) == ERR_OK)
             return ERR_OK;
     }
     return why_set(why, ERR_EOF, "no keeper answers");
+}
+
+enum err
+keepers_register(struct keepers *keepers, uint16_t service, const int *fds,
+                 size_t count, struct why *why)
+{
+    size_t share = (count + keepers->count - 1) / keepers->count;
+    enum err err = ERR_OK;
+
+    if (share > FDIO_FDS_MAX)
+        share = FDIO_FDS_MAX;
+    for (size_t i = 0; err == ERR_OK && i < count; i += share)
+        err = hand_over(keepers, service, fds + i,
+                        count - i < share ? count - i : share, why);
+    return err;
 }
 
 bool

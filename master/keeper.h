@@ -52,11 +52,11 @@ enum err keepers_start(size_t count, const struct keeper_key *keys,
 void keepers_public(const struct keepers *keepers, size_t i,
                     const uint8_t **der, size_t *len);
 
-/* keepers_register - give one worker's pair (the keeper's end; the caller
- * closes its copy) and its service to the next keeper in turn that lives.
- * ERR_EOF: none lives. */
-enum err keepers_register(struct keepers *keepers, uint16_t service, int fd,
-                          struct why *why);
+/* keepers_register - give the pairs of count workers of a service (the keeper's
+ * ends; the caller closes its copies) to the keepers that live, in turn and in
+ * equal shares, many in one packet. ERR_EOF: none lives. */
+enum err keepers_register(struct keepers *keepers, uint16_t service,
+                          const int *fds, size_t count, struct why *why);
 
 /* keepers_lost - a process ended: was it one of ours? Its workers see their
  * pair close and retire. True once per keeper. */

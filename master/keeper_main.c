@@ -259,26 +259,27 @@ worker_add(struct keeper *keeper, uint16_t service, int fd)
         refuse(keeper, pair, "epoll");
 }
 
-/* serve_master - a worker's pair, or the end of our generation */
+/* serve_master - workers' pairs, or the end of our generation */
 static void
 serve_master(struct keeper *keeper)
 {
     struct keeper_packet packet;
-    size_t len = sizeof(packet);
-    int fd = -1;
-    enum err err = fdio_recv(keeper->control, &packet, &len, &fd, NULL,
-                             MSG_DONTWAIT, NULL);
+    size_t len = sizeof(packet), count = FDIO_FDS_MAX;
+    int fds[FDIO_FDS_MAX];
+    enum err err = fdio_recv_all(keeper->control, &packet, &len, fds, &count,
+                                 MSG_DONTWAIT, NULL);
+    bool good = err == ERR_OK && len == KEEPER_PACKET_HEAD &&
+                packet.word == KEEPER_WORKER && count > 0;
 
-    if (err == ERR_OK && len == KEEPER_PACKET_HEAD &&
-        packet.word == KEEPER_WORKER && fd >= 0) {
-        worker_add(keeper, packet.service, fd);
-        return;
+    for (size_t i = 0; i < count; i++) {
+        if (good)
+            worker_add(keeper, packet.service, fds[i]);
+        else
+            close(fds[i]);
     }
-    if (fd >= 0)
-        close(fd);
     if (err == ERR_EOF || err == ERR_IO)
         forget(keeper, &keeper->control);
-    else if (err != ERR_AGAIN)
+    else if (!good && err != ERR_AGAIN)
         log_simple(LOG_L_WARN, "keeper_full",
                    "a worker's descriptor did not arrive: RLIMIT_NOFILE");
 }

@@ -12,7 +12,7 @@
  * The control pair, SOCK_SEQPACKET:
  *
  *   keeper: KEY (once per key, in order) ... READY    or at any point FAILED
- *   master: WORKER (with a descriptor) ...
+ *   master: WORKER (with descriptors, one for each worker) ...
  *           closed: end after the last worker
  */
 enum keeper_word { KEEPER_KEY = 1, KEEPER_READY, KEEPER_FAILED, KEEPER_WORKER };

@@ -6,6 +6,10 @@
  * with less than the configuration needs: running out later costs connections.
  */
 #include "master/limits.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 struct kind {
@@ -21,26 +25,40 @@ static const struct kind kind_processes = { RLIMIT_NPROC, "processes",
 static const struct kind kind_locked = { RLIMIT_MEMLOCK, "locked memory",
                                          "LimitMEMLOCK" };
 
-/* raise_one - soft at least need; hard too, where we may */
-static enum err
-raise_one(const struct kind *kind, rlim_t need, struct why *why)
+/* ask - soft at least value; hard too, where we may; else as much as we get.
+ * Returns what there is then. */
+static rlim_t
+ask(const struct kind *kind, rlim_t value)
 {
     struct rlimit limit, wanted;
 
     if (getrlimit(kind->resource, &limit) != 0)
-        return why_errno(why, ERR_SYS, "getrlimit %s", kind->what);
-    if (limit.rlim_cur >= need)
-        return ERR_OK;
-    wanted.rlim_cur = need;
-    wanted.rlim_max = limit.rlim_max > need ? limit.rlim_max : need;
-    if (setrlimit(kind->resource, &wanted) != 0)
-        return why_errno(why, ERR_SYS,
-                         "%s: the limit is %llu, the configuration needs "
-                         "%llu; set %s=%llu in the unit, or raise the hard "
-                         "limit",
-                         kind->what, (unsigned long long)limit.rlim_max,
-                         (unsigned long long)need, kind->systemd,
-                         (unsigned long long)need);
+        return 0;
+    if (limit.rlim_cur >= value)
+        return limit.rlim_cur;
+    wanted.rlim_cur = value;
+    wanted.rlim_max = limit.rlim_max > value ? limit.rlim_max : value;
+    if (setrlimit(kind->resource, &wanted) == 0)
+        return value;
+    wanted.rlim_cur = wanted.rlim_max = limit.rlim_max;
+    return setrlimit(kind->resource, &wanted) == 0 ? limit.rlim_max
+                                                   : limit.rlim_cur;
+}
+
+/* raise_one - soft at least need, or an error that says what to do */
+static enum err
+raise_one(const struct kind *kind, rlim_t need, rlim_t wanted, rlim_t *have,
+          struct why *why)
+{
+    *have = ask(kind, wanted > need ? wanted : need);
+    if (*have < need)
+        return why_set(why, ERR_SYS,
+                       "%s: the limit is %llu, the configuration needs "
+                       "%llu; set %s=%llu in the unit, or raise the hard "
+                       "limit",
+                       kind->what, (unsigned long long)*have,
+                       (unsigned long long)need, kind->systemd,
+                       (unsigned long long)need);
     return ERR_OK;
 }
 
@@ -61,17 +79,83 @@ fix(unsigned resource, rlim_t value, const char *what, struct why *why)
 }
 
 enum err
-limits_raise(const struct limits_need *need, struct why *why)
+limits_raise(const struct limits_need *need, unsigned long *descriptors,
+             struct why *why)
 {
     enum err err = fix(RLIMIT_CORE, 0, "core", why);
+    rlim_t have = 0;
 
     if (err == ERR_OK)
-        err = raise_one(&kind_files, need->descriptors, why);
+        err =
+            raise_one(&kind_files, need->descriptors, need->wanted, &have, why);
+    *descriptors = have;
     if (err == ERR_OK)
-        err = raise_one(&kind_processes, need->processes, why);
+        err = raise_one(&kind_locked, need->locked, need->locked, &have, why);
     if (err == ERR_OK)
-        err = raise_one(&kind_locked, need->locked, why);
+        (void)ask(&kind_processes, need->processes);
     return err;
+}
+
+/* number_in - the number that a file begins with, 0: none ("max") or no file */
+static unsigned long
+number_in(const char *path)
+{
+    char text[32] = "";
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL)
+        return 0;
+    (void)!fgets(text, sizeof(text), file);
+    (void)fclose(file);
+    return strtoul(text, NULL, 10);
+}
+
+/* group_pids - the path of our control group's pids.max, as cgroups(7) has it;
+ * false: there is none */
+static bool
+group_pids(char *path, size_t room)
+{
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    char line[512];
+    bool found = false;
+
+    while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+        const char *one = strstr(line, ":pids:"), *two = strstr(line, "::");
+
+        line[strcspn(line, "\n")] = '\0';
+        if (one != NULL)
+            (void)snprintf(path, room, "/sys/fs/cgroup/pids%s/pids.max",
+                           one + strlen(":pids:"));
+        else if (two != NULL)
+            (void)snprintf(path, room, "/sys/fs/cgroup%s/pids.max",
+                           two + strlen("::"));
+        found = one != NULL || two != NULL;
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return found;
+}
+
+void
+limits_short(unsigned long processes,
+             void (*tell)(void *ctx, const char *what, unsigned long is),
+             void *ctx)
+{
+    static const char *const files[] = { "/proc/sys/kernel/pid_max",
+                                         "/proc/sys/kernel/threads-max" };
+    struct rlimit limit;
+    unsigned long is;
+    char path[600];
+
+    if (getrlimit(kind_processes.resource, &limit) == 0 &&
+        limit.rlim_cur < processes)
+        tell(ctx, kind_processes.systemd, limit.rlim_cur);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if ((is = number_in(files[i])) != 0 && is < processes)
+            tell(ctx, files[i], is);
+    if (group_pids(path, sizeof(path)) && (is = number_in(path)) != 0 &&
+        is < processes)
+        tell(ctx, path, is);
 }
 
 enum err

@@ -37,9 +37,13 @@ struct pool {
     int leash[2];  /* [0] the workers', [1] ours; of the running generation */
     int old_leash; /* ours, of the one before, until a new worker is ready */
     struct pool_throttle throttle;
-    long alive; /* workers of the running generation, starting ones included */
-    long idle;  /* of these */
-    long old;   /* workers of earlier generations */
+    struct pool_pace pace;
+    long alive;        /* workers of the running generation */
+    long starting;     /* of these */
+    long idle;         /* of these */
+    long leaving;      /* of these, have said that they go */
+    long asked;        /* bytes on the leash that nobody has taken yet */
+    long old;          /* workers of earlier generations */
     int64_t full_due;  /* look whether somebody waits, 0: no */
     int64_t full_said; /* when pool_full was last written, 0: never */
     bool full_armed;   /* the loop watches the listeners */
@@ -59,6 +63,7 @@ struct master {
     struct board *board;
     struct bans *bans;
     struct crew *crew;
+    size_t crew_max; /* what slots and descriptors are there for */
     struct connector connector;
     int logger_control;
     pid_t logger_pid;
@@ -99,12 +104,13 @@ struct master {
  * code. */
 int loop_run(struct master *master);
 
-/* spawn.c - fork one worker into a pool's running generation */
-enum err spawn_worker(struct master *master, struct pool *pool,
-                      struct why *why);
-/* spawn_fill - fork what pool_decide wants; returns when to look again
- * (clock_ms), CLOCK_NEVER: no need */
+/* spawn.c - workers of the running generations, as many as pool_decide wants */
+/* spawn_fill - fork and let go, at most a batch for each pool; returns when to
+ * look again (clock_ms), CLOCK_NEVER: no need */
 int64_t spawn_fill(struct master *master, int64_t now);
+/* spawn_retire - a byte on a leash for each of count workers, who go when they
+ * are idle; returns how many were written */
+long spawn_retire(int leash, long count);
 
 /* reports.c - a pool's report pair, watched by the loop */
 enum err reports_open(struct master *master, struct pool *pool,
@@ -117,6 +123,8 @@ void reports_read(struct master *master, struct pool *pool);
 void reports_watch(struct master *master, struct pool *pool);
 void reports_listener(struct pool *pool, int64_t now);
 int64_t reports_full_due(struct master *master, int64_t now);
+/* reports_waiting - so many connections are in the listen queues */
+unsigned reports_waiting(const struct pool *pool);
 
 /* reap.c - collect every child that has ended */
 void reap_all(struct master *master);

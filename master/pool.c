@@ -6,19 +6,99 @@
  */
 #include "master/pool.h"
 
+static long
+least(long a, long b)
+{
+    return a < b ? a : b;
+}
+
+/* lack - so many workers more would be right */
+static long
+lack(const struct pool_count *count)
+{
+    long want = count->waiting + count->spare - count->idle - count->starting;
+
+    if (want < count->min - count->alive + count->leaving)
+        want = count->min - count->alive + count->leaving;
+    return least(want, least(count->max - count->alive, count->room));
+}
+
+/* refill - tokens for the time that has gone by */
+static void
+refill(struct pool_pace *pace, int64_t now)
+{
+    int64_t more = (now - pace->tokens_at) * POOL_RATE;
+
+    pace->tokens_at = now;
+    pace->tokens = more > POOL_BURST - pace->tokens ? POOL_BURST
+                                                    : pace->tokens + (long)more;
+}
+
+/* grow - a batch of what is lacking, as large as the tokens allow */
+static struct pool_plan
+grow(long lacking, struct pool_pace *pace, int64_t now)
+{
+    struct pool_plan plan = { 0 };
+    long batch;
+
+    pace->batch = pace->batch == 0 ? 1 : least(2 * pace->batch, POOL_BATCH_MAX);
+    batch = least(lacking, pace->batch);
+    plan.spawn = least(batch, pace->tokens);
+    pace->tokens -= plan.spawn;
+    if (plan.spawn < batch) /* until there are tokens for the rest of it */
+        plan.again_ms = now + (batch - plan.spawn) / POOL_RATE + 1;
+    else if (plan.spawn < lacking)
+        plan.again_ms = now;
+    return plan;
+}
+
+/* shrink - give back what was not needed for long enough */
+static struct pool_plan
+shrink(const struct pool_count *count, struct pool_pace *pace, int64_t now)
+{
+    struct pool_plan plan = { 0 };
+    long staying = count->alive - count->leaving;
+    long busy = staying - count->idle - count->starting;
+    long high = 2 * count->spare + busy / POOL_SHARE_HIGH;
+    long back;
+
+    if (count->idle <= high || staying <= count->min) {
+        pace->calm_at = 0;
+        return plan;
+    }
+    if (pace->calm_at == 0 || count->idle < pace->calm_least)
+        pace->calm_least = count->idle;
+    if (pace->calm_at == 0)
+        pace->calm_at = now + POOL_CALM_MS;
+    plan.again_ms = pace->calm_at;
+    if (now < pace->calm_at)
+        return plan;
+    back = (pace->calm_least - high + POOL_SHARE_BACK - 1) / POOL_SHARE_BACK;
+    plan.retire = back > 0 ? least(back, staying - count->min) : 0;
+    pace->calm_least = count->idle - plan.retire;
+    plan.again_ms = pace->calm_at = now + POOL_CALM_MS;
+    return plan;
+}
+
 struct pool_plan
 pool_decide(const struct pool_count *count,
-            const struct pool_throttle *throttle, int64_t now)
+            const struct pool_throttle *throttle, struct pool_pace *pace,
+            int64_t now)
 {
-    struct pool_plan plan = { 0, 0 };
+    struct pool_plan plan = { 0 };
+    long lacking = lack(count);
 
-    if (count->alive >= count->want)
-        return plan;
-    if (now < throttle->until)
+    refill(pace, now);
+    if (lacking <= 0) {
+        pace->batch = 0;
+        return shrink(count, pace, now);
+    }
+    pace->calm_at = 0;
+    if (now < throttle->until) {
         plan.again_ms = throttle->until;
-    else
-        plan.spawn = count->want - count->alive;
-    return plan;
+        return plan;
+    }
+    return grow(lacking, pace, now);
 }
 
 /* next_delay - twice the last one, within its bounds */

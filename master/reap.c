@@ -127,7 +127,8 @@ failed(struct pool *pool, const struct crew_member *member, int status,
 static bool
 idle_end(const struct master *master, const struct crew_member *member)
 {
-    return !member->took && master->phase == MASTER_RUN &&
+    return !member->took && member->state != CREW_LEAVING &&
+           master->phase == MASTER_RUN &&
            member->generation == master->gen->number;
 }
 
@@ -141,6 +142,8 @@ count_out(struct master *master, struct pool *pool, struct crew_member *member)
         return;
     }
     pool->alive--;
+    pool->starting -= member->state == CREW_STARTING;
+    pool->leaving -= member->state == CREW_LEAVING;
     if (member->state == CREW_IDLE && --pool->idle == 0)
         reports_watch(master, pool);
 }

@@ -180,13 +180,13 @@ turns_new(size_t count, struct turn **out, struct why *why)
     return ERR_OK;
 }
 
-/* let_go - the pool's workers of the generation before retire. A byte says it
- * aloud: fresh workers may still hold a copy of the leash's end. */
+/* let_go - the pool's workers of the generation before retire. Closing says it,
+ * but fresh workers may still hold a copy of the leash's end: a byte for each of
+ * the old ones says it at once. */
 static void
 let_go(struct pool *pool)
 {
-    if (pool->old_leash >= 0 && write(pool->old_leash, "", 1) < 0)
-        log_simple(LOG_L_WARN, "leash", pool->name); /* closing says it too */
+    (void)spawn_retire(pool->old_leash, pool->old);
     fdio_close(&pool->old_leash);
 }
 
@@ -212,9 +212,9 @@ turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
 
     turn_leash(pool, turn);
     pool->old += pool->alive;
-    pool->alive = 0;
-    pool->idle = 0;
+    pool->alive = pool->starting = pool->idle = pool->leaving = pool->asked = 0;
     memset(&pool->throttle, 0, sizeof(pool->throttle));
+    memset(&pool->pace, 0, sizeof(pool->pace));
     pool->service = find_service(conf, pool->name);
     if (pool->service >= 0 && pool->listen_count > 0)
         return;

@@ -68,13 +68,30 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
 static void
 idle(struct master *master, struct pool *pool, struct crew_member *member)
 {
+    bool starting = member->state == CREW_STARTING;
+
     member->state = CREW_IDLE;
     member->family = 0;
     memset(member->source, 0, sizeof(member->source));
     if (!current(master, member))
         return;
+    pool->starting -= starting;
     pool->idle++;
     reload_came_up(master, pool);
+}
+
+/* leaving - it took a byte off the leash: nobody counts on it any more */
+static void
+leaving(struct master *master, struct pool *pool, struct crew_member *member)
+{
+    reload_left(master, member);
+    member->state = CREW_LEAVING;
+    if (!current(master, member))
+        return;
+    pool->leaving++;
+    pool->asked -= pool->asked > 0;
+    if (--pool->idle == 0)
+        reports_watch(master, pool);
 }
 
 /* apply - one report; false: it does not fit */
@@ -102,6 +119,11 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
         if (member->state != CREW_BUSY && member->state != CREW_VERIFIED)
             return false;
         idle(master, pool, member);
+        return true;
+    case REPORT_LEAVING:
+        if (member->state != CREW_IDLE)
+            return false;
+        leaving(master, pool, member);
         return true;
     default:
         return false;
@@ -210,22 +232,43 @@ say_full(struct pool *pool, unsigned waiting, int64_t now)
     log_begin(&line, LOG_L_WARN, "pool_full");
     log_text(&line, "service", pool->name);
     log_int(&line, "workers", pool->alive);
+    if (pool->old > 0) /* they may be what fills it */
+        log_int(&line, "retiring", pool->old);
     log_int(&line, "waiting", waiting);
     log_text(&line, "hint", "workers");
     log_send(&line);
 }
 
-static void
-full_due(struct master *master, struct pool *pool, int64_t now)
+unsigned
+reports_waiting(const struct pool *pool)
 {
     unsigned waiting = 0;
     size_t i;
 
+    for (i = 0; i < pool->listen_count; i++)
+        waiting += listen_waiting(pool->listen_fd[i]);
+    return waiting;
+}
+
+/* full - may there be no more workers? */
+static bool
+full(const struct master *master, const struct pool *pool)
+{
+    return pool->service < 0 ||
+           pool->alive >=
+               master->gen->conf->service[pool->service].workers_max ||
+           crew_count(master->crew) >= master->crew_max;
+}
+
+static void
+full_due(struct master *master, struct pool *pool, int64_t now)
+{
+    unsigned waiting;
+
     pool->full_due = 0;
     if (pool->idle > 0)
         return; /* taken() watches when the last one is taken */
-    for (i = 0; i < pool->listen_count; i++)
-        waiting += listen_waiting(pool->listen_fd[i]);
+    waiting = full(master, pool) ? reports_waiting(pool) : 0;
     if (waiting == 0)
         reports_watch(master, pool);
     else if (pool->full_said != 0 && now - pool->full_said < FULL_SAY_MS)

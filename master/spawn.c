@@ -27,17 +27,21 @@
 #define SPAWN_FAILED_MS 1000 /* after fork(2) or a pair failed */
 #define DESCRIPTORS     24 /* standard, pairs, two connections, some to spare */
 
-/* links - a new worker's private pairs: [0] worker's end, [1] the other's */
-struct links {
-    int keeper[2];
-    int connector[2];
+/* batch - workers that are forked one after the other, and introduced together:
+ * a packet to keeper and connector carries the pairs of all */
+struct batch {
+    struct master *master;
+    struct pool *pool;
+    size_t count;
+    int keeper[POOL_BATCH_MAX]; /* workers' ends; -1: none needed */
+    int connector[POOL_BATCH_MAX];
 };
 
 static void
-links_close(struct links *links, int end)
+close_all(int *fds, size_t count)
 {
-    fdio_close(&links->keeper[end]);
-    fdio_close(&links->connector[end]);
+    for (size_t i = 0; i < count; i++)
+        fdio_close(&fds[i]);
 }
 
 /* needs_connector - does any upstream have to be connected to? */
@@ -67,29 +71,70 @@ needs_keeper(const struct conf_service *service)
     return false;
 }
 
-/* links_make - introduce the worker to a keeper and to the connector; they
- * learn from the pair whom they serve, before the worker exists */
+/* pairs_make - as many as the batch has workers; on an error none is left */
 static enum err
-links_make(struct master *master, const struct pool *pool, struct links *links,
-           struct why *why)
+pairs_make(size_t count, int *ours, int *theirs, struct why *why)
+{
+    enum err err = ERR_OK;
+    size_t made = 0;
+    int pair[2];
+
+    while (made < count && (err = fdio_pair(pair, why)) == ERR_OK) {
+        ours[made] = pair[0];
+        theirs[made++] = pair[1];
+    }
+    if (err != ERR_OK) {
+        close_all(ours, made);
+        close_all(theirs, made);
+    }
+    return err;
+}
+
+static enum err
+meet_keepers(struct batch *batch, struct why *why)
+{
+    int theirs[POOL_BATCH_MAX];
+    enum err err = pairs_make(batch->count, batch->keeper, theirs, why);
+
+    if (err != ERR_OK)
+        return err;
+    err = keepers_register(batch->master->gen->keepers,
+                           (uint16_t)batch->pool->service, theirs, batch->count,
+                           why);
+    close_all(theirs, batch->count);
+    return err;
+}
+
+static enum err
+meet_connector(struct batch *batch, struct why *why)
+{
+    int theirs[POOL_BATCH_MAX];
+    enum err err = pairs_make(batch->count, batch->connector, theirs, why);
+
+    if (err != ERR_OK)
+        return err;
+    err = connector_workers(
+        &batch->master->connector, batch->master->gen->number,
+        (uint16_t)batch->pool->service, theirs, batch->count, why);
+    close_all(theirs, batch->count);
+    return err;
+}
+
+/* meet - introduce the workers to keepers and connector; they learn from the
+ * pair whom they serve, before the worker exists */
+static enum err
+meet(struct batch *batch, struct why *why)
 {
     const struct conf_service *service =
-        &master->gen->conf->service[pool->service];
-    uint16_t index = (uint16_t)pool->service;
+        &batch->master->gen->conf->service[batch->pool->service];
     enum err err = ERR_OK;
 
-    if (needs_keeper(service)) {
-        err = fdio_pair(links->keeper, why);
-        if (err == ERR_OK)
-            err = keepers_register(master->gen->keepers, index,
-                                   links->keeper[1], why);
-    }
-    if (err == ERR_OK && needs_connector(service)) {
-        err = fdio_pair(links->connector, why);
-        if (err == ERR_OK)
-            err = connector_worker(&master->connector, master->gen->number,
-                                   index, links->connector[1], why);
-    }
+    for (size_t i = 0; i < batch->count; i++)
+        batch->keeper[i] = batch->connector[i] = -1;
+    if (needs_keeper(service))
+        err = meet_keepers(batch, why);
+    if (err == ERR_OK && needs_connector(service))
+        err = meet_connector(batch, why);
     return err;
 }
 
@@ -145,11 +190,12 @@ child(struct master *master, struct worker_brief *brief, int slot)
     worker_main(brief);
 }
 
+/* brief_for - the i-th of a batch */
 static struct worker_brief
-brief_for(struct master *master, struct pool *pool, const struct links *links,
-          int slot)
+brief_for(const struct batch *batch, size_t i, int slot)
 {
-    const struct generation *gen = master->gen;
+    const struct generation *gen = batch->master->gen;
+    const struct pool *pool = batch->pool;
     struct worker_brief brief = {
         .service = &gen->conf->service[pool->service],
         .generation = gen->number,
@@ -159,10 +205,10 @@ brief_for(struct master *master, struct pool *pool, const struct links *links,
         .listen_count = pool->listen_count,
         .leash_fd = pool->leash[0],
         .report_fd = pool->report[1],
-        .keeper_fd = links->keeper[0],
-        .connector_fd = links->connector[0],
-        .slot = board_slot(master->board, slot),
-        .bans = master->bans,
+        .keeper_fd = batch->keeper[i],
+        .connector_fd = batch->connector[i],
+        .slot = board_slot(batch->master->board, slot),
+        .bans = batch->master->bans,
     };
 
     return brief;
@@ -179,60 +225,135 @@ enlist(struct master *master, struct pool *pool, pid_t pid, int slot)
     member->slot = slot;
     member->state = CREW_STARTING;
     pool->alive++;
+    pool->starting++;
 }
 
-enum err
-spawn_worker(struct master *master, struct pool *pool, struct why *why)
+/* fork_one - the i-th of a batch */
+static enum err
+fork_one(struct batch *batch, size_t i, struct why *why)
 {
-    struct links links = { { -1, -1 }, { -1, -1 } };
+    struct master *master = batch->master;
     int slot = board_take(master->board);
     struct worker_brief brief;
-    enum err err;
     pid_t pid;
 
     if (slot < 0)
         return why_set(why, ERR_SYS, "the scoreboard is full");
-    err = links_make(master, pool, &links, why);
-    links_close(&links, 1);
-    if (err == ERR_OK) {
-        brief = brief_for(master, pool, &links, slot);
-        if ((pid = fork()) == 0)
-            child(master, &brief, slot);
-        if (pid > 0)
-            enlist(master, pool, pid, slot);
-        else
-            err = why_errno(why, ERR_SYS, "fork");
+    brief = brief_for(batch, i, slot);
+    if ((pid = fork()) == 0)
+        child(master, &brief, slot);
+    if (pid > 0) {
+        enlist(master, batch->pool, pid, slot);
+        return ERR_OK;
     }
-    links_close(&links, 0);
-    if (err != ERR_OK)
-        board_give(master->board, slot);
+    why_errno(why, ERR_SYS, "fork");
+    board_give(master->board, slot);
+    return ERR_SYS;
+}
+
+/* fork_batch - pairs of workers that never came to be just close */
+static enum err
+fork_batch(struct batch *batch, struct why *why)
+{
+    enum err err = meet(batch, why);
+
+    for (size_t i = 0; i < batch->count; i++) {
+        if (err == ERR_OK)
+            err = fork_one(batch, i, why);
+        fdio_close(&batch->keeper[i]);
+        fdio_close(&batch->connector[i]);
+    }
     return err;
+}
+
+/* failed - nothing was forked, or not all; wait before it is tried again */
+static int64_t
+failed(struct pool *pool, enum err err, const struct why *why, int64_t now)
+{
+    struct log_line line;
+
+    pool_hold(&pool->throttle, now, SPAWN_FAILED_MS);
+    if (err != ERR_EOF) { /* else keeper_lost or connector_lost says it */
+        log_begin(&line, LOG_L_ERROR, "spawn_failed");
+        log_text(&line, "service", pool->name);
+        log_text(&line, "reason", why->text);
+        log_send(&line);
+    }
+    return pool->throttle.until;
+}
+
+long
+spawn_retire(int leash, long count)
+{
+    static const char bytes[4096];
+    long written = 0;
+    ssize_t n = 1;
+
+    while (leash >= 0 && n > 0 && written < count) {
+        size_t left = (size_t)(count - written);
+
+        n = write(leash, bytes, left < sizeof(bytes) ? left : sizeof(bytes));
+        if (n > 0)
+            written += n;
+    }
+    return written;
+}
+
+/* retire - let idle workers go */
+static void
+retire(struct pool *pool, long count)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_DEBUG, "retire");
+    log_text(&line, "service", pool->name);
+    log_int(&line, "workers", pool->alive);
+    log_int(&line, "idle", pool->idle);
+    log_int(&line, "count", count);
+    log_send(&line);
+    /* one by one: each write wakes one worker */
+    for (; count > 0; count--)
+        pool->asked += spawn_retire(pool->leash[1], 1);
+}
+
+static struct pool_count
+count_up(const struct master *master, const struct pool *pool)
+{
+    const struct conf_service *service =
+        &master->gen->conf->service[pool->service];
+    struct pool_count count = {
+        .min = service->workers_min,
+        .max = service->workers_max,
+        .spare = service->workers_spare,
+        .room = (long)master->crew_max - (long)crew_count(master->crew),
+        .alive = pool->alive,
+        .starting = pool->starting,
+        .idle = pool->idle - pool->asked,
+        .leaving = pool->leaving + pool->asked,
+    };
+
+    if (pool->idle == 0 && pool->alive < count.max)
+        count.waiting = reports_waiting(pool);
+    return count;
 }
 
 /* fill - one pool */
 static int64_t
 fill(struct master *master, struct pool *pool, int64_t now)
 {
-    struct pool_count count = { .alive = pool->alive };
-    struct pool_plan plan;
-    struct log_line line;
+    struct pool_count count = count_up(master, pool);
+    struct pool_plan plan =
+        pool_decide(&count, &pool->throttle, &pool->pace, now);
+    struct batch batch = { .master = master,
+                           .pool = pool,
+                           .count = (size_t)plan.spawn };
     struct why why;
     enum err err;
 
-    count.want = master->gen->conf->service[pool->service].workers_max;
-    plan = pool_decide(&count, &pool->throttle, now);
-    for (; plan.spawn > 0; plan.spawn--) {
-        if ((err = spawn_worker(master, pool, &why)) == ERR_OK)
-            continue;
-        pool_hold(&pool->throttle, now, SPAWN_FAILED_MS);
-        if (err == ERR_EOF) /* keeper_lost or connector_lost says it */
-            return pool->throttle.until;
-        log_begin(&line, LOG_L_ERROR, "spawn_failed");
-        log_text(&line, "service", pool->name);
-        log_text(&line, "reason", why.text);
-        log_send(&line);
-        return pool->throttle.until;
-    }
+    if (plan.retire > 0)
+        retire(pool, plan.retire);
+    if (plan.spawn > 0 && (err = fork_batch(&batch, &why)) != ERR_OK)
+        return failed(pool, err, &why, now);
     return plan.again_ms != 0 ? plan.again_ms : CLOCK_NEVER;
 }
 

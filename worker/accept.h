@@ -3,6 +3,7 @@
 #define WORKER_ACCEPT_H
 #include "common/err.h"
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct worker_brief;
@@ -10,15 +11,19 @@ struct worker_brief;
 struct accept {
     int epoll_fd;
     const struct worker_brief *brief;
+    bool watching;   /* the listeners are in the epoll set */
+    int64_t said_at; /* when accept_failed was last written, 0: never */
 };
 
-/* accept_init - listeners (EPOLLEXCLUSIVE: one connection wakes one worker),
- * leash, and the pairs to keeper and connector */
+/* accept_init - what an idle worker waits for: listeners and leash
+ * (EPOLLEXCLUSIVE: one connection, or one byte, wakes one worker), the pairs to
+ * keeper and connector */
 enum err accept_init(const struct worker_brief *brief, struct accept *out,
                      struct why *why);
 
-/* accept_over - has this worker's time come: the leash, SIGTERM, or a pair that
- * has closed? Never waits. */
+/* accept_over - must this worker go after its connection: the end of the leash,
+ * SIGTERM, or a pair that has closed? A byte on the leash is for idle ones.
+ * Never waits. */
 bool accept_over(const struct worker_brief *brief);
 
 /*

@@ -59,12 +59,9 @@ say_idle(const struct worker_brief *brief)
 
 /* used_up - has this worker served its share, or lost who signs for it? */
 static bool
-used_up(const struct serve *serve, long served)
+used_up(const struct serve *serve)
 {
-    long max_use = serve->brief->service->max_use;
-
-    return wait_stopped() || serve_gone(serve) ||
-           (max_use != 0 && served >= max_use);
+    return serve->last || wait_stopped() || serve_gone(serve);
 }
 
 static void
@@ -85,9 +82,10 @@ work(const struct worker_brief *brief)
         err = accept_next(&accept, &fd, &sa, &len, &why);
         if (err == ERR_SYS)
             fail(brief, err, &why);
+        serve.last = ++served == brief->service->max_use;
         if (err == ERR_OK)
             serve_connection(&serve, fd, &sa, len);
-    } while (err == ERR_OK && !used_up(&serve, ++served));
+    } while (err == ERR_OK && !used_up(&serve));
 }
 
 _Noreturn void

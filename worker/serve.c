@@ -453,6 +453,8 @@ leave(struct conn *conn)
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';
     slot_of(conn)->subject[0] = '\0';
+    if (conn->serve->last)
+        return;
     set_state(conn, SLOT_IDLE);
     proctitle_set("worker %s idle", service_of(conn)->name);
     memset(conn->source, 0, sizeof(conn->source));

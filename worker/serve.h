@@ -12,6 +12,7 @@ struct worker_brief;
 
 struct serve { /* what lives as long as the worker */
     const struct worker_brief *brief;
+    bool last; /* max_use: the worker ends with this connection */
     struct sign sign;
     struct session_rules rules;
     struct session session; /* wiped between connections */
@@ -28,7 +29,8 @@ bool serve_gone(const struct serve *serve);
 
 /*
  * serve_connection - the whole life of a client: source, handshake, verdict,
- * upstream, relay, goodbye, one log line, two reports. Closes fd.
+ * upstream, relay, goodbye, one log line, the reports. Closes fd. Its end is not
+ * reported when it is the worker's too: the master must not count on it.
  * No byte reaches an upstream, and no upstream is asked for, before the client
  * is verified.
  */

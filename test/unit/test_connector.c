@@ -232,7 +232,7 @@ worker_of(uint32_t generation, uint16_t service)
 
     assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
     assert_int_equal(
-        connector_worker(&connector, generation, service, pair[1], NULL),
+        connector_workers(&connector, generation, service, &pair[1], 1, NULL),
         ERR_OK);
     close(pair[1]);
     return pair[0];
@@ -1089,7 +1089,8 @@ workers_are_served_after_the_master_is_gone(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(ask(fd, 0).status, CONNWIRE_FAILED);
     assert_int_equal(waitpid(connector.pid, &status, WNOHANG), 0);
-    assert_int_equal(connector_worker(&connector, 1, 17, fd, NULL), ERR_SYS);
+    assert_int_equal(connector_workers(&connector, 1, 17, &fd, 1, NULL),
+                     ERR_SYS);
     close(fd); /* stop() sees it end */
 }
 

@@ -179,7 +179,8 @@ worker(uint16_t service)
     int pair[2];
 
     assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
-    assert_int_equal(keepers_register(keepers, service, pair[1], NULL), ERR_OK);
+    assert_int_equal(keepers_register(keepers, service, &pair[1], 1, NULL),
+                     ERR_OK);
     close(pair[1]);
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     return pair[0];
@@ -649,7 +650,7 @@ workers_go_to_each_keeper_in_turn_that_lives(void **state)
     }
     kill(pids[2], SIGKILL);
     assert_int_equal(waitpid(pids[2], NULL, 0), pids[2]);
-    assert_int_equal(keepers_register(keepers, P384, log_pair[0], NULL),
+    assert_int_equal(keepers_register(keepers, P384, &log_pair[0], 1, NULL),
                      ERR_EOF);
 }
 

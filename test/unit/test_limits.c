@@ -24,13 +24,15 @@ raise_soft(void *arg)
                                       .processes = 20,
                                       .locked = 4096 };
     struct rlimit limit = { 64, 1000 };
+    unsigned long have;
     struct why why;
 
     (void)arg;
     child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    child_must(limits_raise(&need, &why) == ERR_OK);
+    child_must(limits_raise(&need, &have, &why) == ERR_OK);
     child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     child_must(limit.rlim_cur == 200 && limit.rlim_max == 1000);
+    child_must(have == 200);
     child_must(getrlimit(RLIMIT_CORE, &limit) == 0);
     child_must(limit.rlim_cur == 0 && limit.rlim_max == 0);
 }
@@ -39,19 +41,21 @@ static void
 too_little(void *arg)
 {
     const struct limits_need need = { .descriptors = 2000 };
-    const struct limits_need enough = { .descriptors = 100 };
+    const struct limits_need enough = { .descriptors = 100, .wanted = 2000 };
     struct rlimit limit = { 64, 1000 };
+    unsigned long have;
     struct why why;
 
     (void)arg;
     if (geteuid() == 0)
         child_ordinary();
     child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    child_must(limits_raise(&need, &why) == ERR_SYS);
+    child_must(limits_raise(&need, &have, &why) == ERR_SYS);
     child_must(strstr(why.text, "open files: the limit is 1000") != NULL);
     child_must(strstr(why.text, "LimitNOFILE=2000") != NULL);
-    child_must(limits_raise(&enough, &why) == ERR_OK);
-    child_must(limits_raise(&enough, &why) == ERR_OK); /* twice is once */
+    child_must(limits_raise(&enough, &have, &why) == ERR_OK);
+    child_must(limits_raise(&enough, &have, &why) ==
+               ERR_OK); /* twice is once */
 }
 
 static void
@@ -62,6 +66,40 @@ soft_limits_are_raised_hard_ones_told(void **state)
         skip();
     assert_true(child_run(raise_soft, NULL));
     assert_true(child_run(too_little, NULL));
+}
+
+static void
+hear(void *ctx, const char *what, unsigned long is)
+{
+    if (strcmp(what, "LimitNPROC") == 0)
+        *(unsigned long *)ctx = is;
+    else
+        child_must(what[0] == '/' && is > 0 && is < 100000000);
+}
+
+/* more than any kernel can have, then what all have */
+static void
+short_of_processes(void *arg)
+{
+    struct rlimit limit = { 77, 77 };
+    unsigned long nproc = 0;
+
+    (void)arg;
+    child_must(setrlimit(RLIMIT_NPROC, &limit) == 0);
+    limits_short(100000000, hear, &nproc);
+    child_must(nproc == 77);
+    nproc = 0;
+    limits_short(77, hear, &nproc);
+    child_must(nproc == 0);
+}
+
+static void
+what_allows_too_few_processes_is_named(void **state)
+{
+    (void)state;
+    if (keygen_valgrind()) /* the same */
+        skip();
+    assert_true(child_run(short_of_processes, NULL));
 }
 
 static void
@@ -109,6 +147,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(soft_limits_are_raised_hard_ones_told),
+        cmocka_unit_test(what_allows_too_few_processes_is_named),
         cmocka_unit_test(a_child_has_what_it_needs),
     };
 

@@ -133,7 +133,7 @@ route_keys(struct route *route, int own)
     int pair[2];
 
     assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
-    assert_int_equal(keepers_register(keepers, 3, pair[1], NULL), ERR_OK);
+    assert_int_equal(keepers_register(keepers, 3, &pair[1], 1, NULL), ERR_OK);
     close(pair[1]);
     route->sign = (struct sign){ .keeper_fd = pair[0],
                                  .side = KEYWIRE_UPSTREAM_SIDE,

@@ -92,8 +92,8 @@ sign_of(int kind, uint8_t side)
     int pair[2];
 
     assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
-    assert_int_equal(keepers_register(keepers, (uint16_t)kind, pair[1], NULL),
-                     ERR_OK);
+    assert_int_equal(
+        keepers_register(keepers, (uint16_t)kind, &pair[1], 1, NULL), ERR_OK);
     close(pair[1]);
     sign.keeper_fd = pair[0];
     return sign;
