@@ -328,23 +328,36 @@ say_ready(const struct master *master)
     log_send(&line);
 }
 
-/* came_up - every pool has a worker that waits for clients */
+/* is_up - has the pool as many workers as there must be, and one that waits
+ * for clients? */
+static bool
+is_up(const struct master *master, const struct pool *pool)
+{
+    return pool->idle > 0 &&
+           pool->alive >= master->gen->conf->service[pool->service].workers_min;
+}
+
+/* came_up - every pool is up; nothing else happens meanwhile */
 static enum err
 came_up(struct master *master, struct why *why)
 {
-    int64_t deadline = clock_deadline(BOOT_WORKERS_MS);
-    size_t i;
+    int64_t deadline = clock_deadline(BOOT_WORKERS_MS), next;
+    size_t i = 0;
 
-    for (i = 0; i < master->pool_count; i++) {
+    while (i < master->pool_count) {
         struct pool *pool = &master->pool[i];
         struct pollfd item = { .fd = pool->report[0], .events = POLLIN };
 
-        while (pool->idle == 0) {
-            if (poll(&item, 1, clock_left(deadline)) == 0)
-                return why_set(why, ERR_SYS,
-                               "no worker of [service %s] came up", pool->name);
-            reports_read(master, pool);
+        if (is_up(master, pool)) {
+            i++;
+            continue;
         }
+        if (clock_left(deadline) == 0)
+            return why_set(why, ERR_SYS, "no worker of [service %s] came up",
+                           pool->name);
+        next = spawn_fill(master, clock_ms());
+        (void)poll(&item, 1, clock_left(next < deadline ? next : deadline));
+        reports_read(master, pool);
     }
     return ERR_OK;
 }

@@ -223,8 +223,8 @@ turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
         needs_restart(NULL, what);
     }
     pool->service = -1;
-    stop_listening(pool);
     let_go(pool);
+    stop_listening(pool);
 }
 
 /* mark - for crew_each: who may still accept for an older generation */

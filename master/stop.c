@@ -43,9 +43,9 @@ let_go(struct master *master)
 
     for (i = 0; i < master->pool_count; i++) {
         master->pool[i].full_due = 0;
-        stop_listening(&master->pool[i]);
         fdio_close(&master->pool[i].leash[1]);
         fdio_close(&master->pool[i].old_leash);
+        stop_listening(&master->pool[i]);
     }
 }
 

@@ -94,7 +94,8 @@ short_of(struct accept *accept)
     wait_for(NULL, 0, now + SHORT_MS);
 }
 
-/* try_one - one accept4; ERR_AGAIN: nothing there for us */
+/* try_one - one accept4; ERR_AGAIN: nothing there for us. ERR_STOP: the master
+ * has shut the listener down, for good; it would wake us for ever. */
 static enum err
 try_one(struct accept *accept, int listen_fd, int *fd,
         struct sockaddr_storage *sa, socklen_t *len)
@@ -104,6 +105,8 @@ try_one(struct accept *accept, int listen_fd, int *fd,
                   SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (*fd >= 0)
         return ERR_OK;
+    if (errno == EINVAL)
+        return ERR_STOP;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
         errno == ENOMEM)
         short_of(accept);
@@ -144,13 +147,16 @@ look(struct accept *accept, const struct epoll_event *events, int count,
 {
     const struct worker_brief *brief = accept->brief;
     bool over = wait_stopped();
+    enum err err = ERR_AGAIN;
     int i;
 
-    for (i = 0; i < count; i++)
-        if (events[i].data.u32 < END &&
-            try_one(accept, brief->listen_fd[events[i].data.u32], fd, sa,
-                    len) == ERR_OK)
-            return ERR_OK;
+    for (i = 0; i < count && err == ERR_AGAIN; i++)
+        if (events[i].data.u32 < END)
+            err = try_one(accept, brief->listen_fd[events[i].data.u32], fd, sa,
+                          len);
+    if (err == ERR_OK)
+        return ERR_OK;
+    over |= err == ERR_STOP;
     for (i = 0; i < count && !over; i++)
         over = events[i].data.u32 == END ||
                (events[i].data.u32 == LEASH && let_off(brief));
