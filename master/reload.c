@@ -347,6 +347,19 @@ say_failed(struct master *master, const struct why *why, int64_t now)
     log_send(&line);
 }
 
+/* too_many - slots and descriptors for workers were made at boot */
+static void
+too_many(const struct master *master)
+{
+    const struct conf *conf = master->gen->conf;
+    size_t most = 0, i;
+
+    for (i = 0; i < conf->service_count; i++)
+        most += (size_t)conf->service[i].workers_max;
+    if (most > master->crew_max)
+        needs_restart(NULL, "workers, more than there was room for at start");
+}
+
 /* adopted - the new generation runs; its line comes when the old one is gone */
 static void
 adopted(struct master *master)
@@ -363,6 +376,7 @@ adopted(struct master *master)
     /* against what boot made, so that it is said until the restart */
     conf_fixed_changes(master->boot_conf, master->gen->conf, needs_restart,
                        NULL);
+    too_many(master);
     settle(master);
 }
 

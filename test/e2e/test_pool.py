@@ -8,10 +8,11 @@ from clients import Client, context
 from waiting import eventually
 
 
-def test_pool_full(mtlsd, upstream, pki, ca):
+@pytest.mark.parametrize("range_of", ["2", "1-2"])
+def test_pool_full(mtlsd, upstream, pki, ca, range_of):
     """One warning however many wait, at most once in ten seconds; they are served as soon as a worker is free."""
     workers, clients = 2, 5
-    daemon = mtlsd(upstream=upstream(), workers=workers)
+    daemon = mtlsd(upstream=upstream(), workers=range_of)
     tls = context(ca, pki.client())
     serving = [Client(daemon.address, tls).handshake().exchange(b"hello") for _ in range(workers)]
     waiting = [Client(daemon.address, tls) for _ in range(clients - workers)]
