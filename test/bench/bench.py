@@ -88,18 +88,18 @@ class Bench:
         return tcp, tls
 
     @contextlib.contextmanager
-    def server(self, peer, cpus=None, **more):
-        """A running server; its settings are at .settings, its directory is gone afterwards."""
-        count = more.get("cpus", 1)
+    def server(self, peer, where=None, kind="ec", **more):
+        """A running server; its settings are at .settings, its directory is gone afterwards. where: the CPUs, if not the
+        servers'; kind: of its certificate's key; more: of Settings."""
         home = self.home / f"run{next(self.runs)}-{peer.name.replace(':', '-')}"
         home.mkdir(mode=0o755)
-        role = more.get("role", "terminate")
-        settings = Settings(home=home, listen=self.address(),
-                            **{"cert": self.home / "ec" / ("server.crt" if role == "terminate" else "client.crt"),
-                               "ca": self.home / "ec/root.crt",
-                               "upstream": self.upstream if role == "terminate" else self.upstream_tls} | more)
+        terminate = more.get("role", "terminate") == "terminate"
+        settings = Settings(**{
+            "home": home, "listen": self.address(), "ca": self.home / "ec/root.crt",
+            "cert": self.home / kind / ("server.crt" if terminate else "client.crt"),
+            "upstream": self.upstream if terminate else self.upstream_tls} | more)
         argv = peer.argv(settings)
-        server = Server(argv, cpus or host.cpus(count)[0], home / "out")
+        server = Server(argv, where or host.cpus(settings.cpus)[0], home / "out")
         server.settings, server.peer = settings, peer
         try:
             self.await_ready(server)

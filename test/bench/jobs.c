@@ -96,12 +96,24 @@ run_for(struct load *load, double time)
     }
 }
 
+/* settled - has every connection that stays got past its handshake? */
+static int
+settled(const struct load *load)
+{
+    for (unsigned i = 0; !load->fresh && i < load->conns; i++)
+        if (load->conn[i].state < CONN_SENDING)
+            return 0;
+    return 1;
+}
+
 void
 job_run(struct load *load)
 {
-    double began, elapsed;
+    double began = seconds(), elapsed;
 
-    run_for(load, load->warmup);
+    do
+        run_for(load, load->warmup);
+    while (!settled(load) && seconds() - began < load->timeout);
     load_phase("begin");
     began = seconds();
     count_from(&load->count, began);

@@ -3,9 +3,8 @@
 A row's job gets (bench, peer, row) and returns {metric's key: value}. Short rows make the form that takes less than five
 minutes; the long form has all.
 """
-import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import host
 import material
@@ -23,18 +22,19 @@ class Row:
     metrics: list
     settings: dict = field(default_factory=dict)  # of the server: peers.Settings
     load: dict = field(default_factory=dict)      # of the generator: load.c
-    peers: tuple = ()                             # none: all that can
+    peers: tuple = ()                             # these, variants of mtlsd too; none: all that can
     short: bool = False
     rounds: int = 0                               # at most; 0: as many as all
-    needs: int = 0                                # sessions at once
+    size: int = 0                                 # of what grows
+    sessions: int = 0                             # at once
     root: bool = False
 
 
-def complete(result):
+def complete(result, what="done"):
     """A result without failures; nothing is measured by operations that fail."""
     if result["failed"]:
         raise Failed(f"{result['failed']} failed, the first at {result['why']}")
-    if not result["done"] and not result["bytes"]:
+    if not result[what]:
         raise Failed("nothing was served")
     return result
 
@@ -51,13 +51,13 @@ def operations(bench, peer, row):
 
 def bulk(bench, peer, row):
     with bench.server(peer, **row.settings) as server:
-        result = complete(bench.run(server, **row.load))
+        result = complete(bench.run(server, **row.load), "bytes")
     return {"cpu_s_gib": result["cpu"] / result["bytes"] * GIB, "mb_s": result["bytes"] / result["seconds"] / 1e6}
 
 
 def idle(bench, peer, row):
     """Sessions that are held and do nothing: memory; and is each still served?"""
-    sessions = row.needs
+    sessions = row.sessions
     cpus = row.settings.get("cpus", 1)
     if peer.holds(bench.files, cpus) < sessions:
         raise Failed(f"a process may have {bench.files} descriptors, too few for {sessions} sessions")
@@ -95,7 +95,7 @@ def reload(bench, peer, row):
 
 def among(bench, peer, row):
     """Handshakes while other sessions are open."""
-    sessions = row.needs
+    sessions = row.sessions
     with bench.server(peer, sessions=sessions + 32, **row.settings) as server, bench.held(server, sessions):
         result = complete(bench.run(server, **row.load))
     return {"cpu_us": result["cpu"] / result["done"] * 1e6}
@@ -103,27 +103,27 @@ def among(bench, peer, row):
 
 def beside(bench, peer, row):
     """Handshakes of one service beside others that nobody uses."""
-    more = [bench.address() for _ in range(row.needs - 1)]
+    more = [bench.address() for _ in range(row.size - 1)]
     with bench.server(peer, services=more, **row.settings) as server:
         result = complete(bench.run(server, **row.load))
     return {"cpu_us": result["cpu"] / result["done"] * 1e6}
 
 
 def with_authorities(bench, peer, row):
-    settings = row.settings | {"ca": material.authorities(bench.home, row.needs)}
-    return operations(bench, peer, Row(row.name, None, [], settings, row.load))
+    settings = row.settings | {"ca": material.authorities(bench.home, row.size)}
+    return operations(bench, peer, replace(row, settings=settings))
 
 
 def with_revoked(bench, peer, row):
-    settings = row.settings | {"crl": material.revoked(bench.home, row.needs)}
-    return operations(bench, peer, Row(row.name, None, [], settings, row.load))
+    settings = row.settings | {"crl": material.revoked(bench.home, row.size)}
+    return operations(bench, peer, replace(row, settings=settings))
 
 
 def key_exchange(bench, peer, row):
     """The generator's library lacks the group: another mtlsd, on the generator's CPU, begins TLS for it."""
     with bench.server(peer, **row.settings) as server:
         front = {"role": "originate", "upstream": server.settings.listen, "groups": row.settings["groups"]}
-        with bench.server(Mtlsd(), cpus=host.cpus(1)[1], **front) as first:
+        with bench.server(Mtlsd(), where=host.cpus(1)[1], **front) as first:
             with bench.load(first, "run", time=bench.seconds, warmup=bench.seconds / 4, **row.load) as load:
                 load.phase("begin")
                 before = server.cpu()
@@ -144,7 +144,7 @@ def slow_loris(bench, peer, row):
         with bench.load(server, "attack", **attackers, **row.load) as attack:
             attack.phase("begin")
             time.sleep(1)
-            result = bench.run(server, timeout=10, **client)
+            result = bench.run(server, **client)
             attack.go()
             refused = attack.result()
     if refused["done"]:
@@ -181,7 +181,7 @@ def held(sessions, goal=None):
 
 def grows(unit, first, row, limit=None):
     """Cost against the first of its kind."""
-    goal = Goal("row", limit or math.inf, f"{unit} {first}") if row != first else None
+    goal = Goal("row", limit, f"{unit} {first}") if row != first else None
     return [Metric("cpu_us", "CPU us", goal)]
 
 
@@ -195,10 +195,10 @@ GROWING = ("mtlsd", "nginx", "haproxy")
 ROWS = [
     Row("handshake 1.3 EC", operations, times(0.42), load=FRESH, short=True),
     Row("handshake 1.2 EC", operations, cpu(0.42), load=FRESH | {"tls": "1.2"}, short=True),
-    Row("handshake 1.3 RSA", operations, cpu(0.75), {"cert": "rsa"}, FRESH, short=True),
-    Row("handshake 1.2 RSA", operations, cpu(0.75), {"cert": "rsa"}, FRESH | {"tls": "1.2"}),
+    Row("handshake 1.3 RSA", operations, cpu(0.75), {"kind": "rsa"}, FRESH, short=True),
+    Row("handshake 1.2 RSA", operations, cpu(0.75), {"kind": "rsa"}, FRESH | {"tls": "1.2"}),
     Row("handshake 1.3 EC, 2 CPUs", operations, cpu(), {"cpus": 2}, FRESH),
-    Row("handshake 1.3 RSA, 2 CPUs", operations, cpu(), {"cpus": 2, "cert": "rsa"}, FRESH),
+    Row("handshake 1.3 RSA, 2 CPUs", operations, cpu(), {"cpus": 2, "kind": "rsa"}, FRESH),
     Row("handshake, max_use 1", operations, cpu(0.75), {"mtlsd": {"max_use": 1}}, FRESH, short=True),
     Row("handshake, http", operations, cpu(), {"protocol": "http"}, FRESH),
     Row("first byte", operations, times(), load={"fresh": 1, "conns": 1}, short=True),
@@ -211,26 +211,26 @@ ROWS = [
     Row("originate handshake", operations, cpu(0.55), originate(), FRESH, short=True),
     Row("originate bulk down", bulk, gib(0.65), originate(), DOWN),
     Row("originate bulk up", bulk, gib(0.65), originate(), UP),
-    Row("idle 100", idle, held(100), needs=100, root=True, rounds=1),
-    Row("idle 1000", idle, held(1000), needs=1000, root=True, rounds=1, short=True),
-    Row("idle 5000", idle, held(5000), needs=5000, root=True, rounds=1),
-    Row("idle 10000", idle, held(10000, 110), {"cpus": 2}, needs=10000, root=True, rounds=1),
+    Row("idle 100", idle, held(100), sessions=100, root=True, rounds=1),
+    Row("idle 1000", idle, held(1000), sessions=1000, root=True, rounds=1, short=True),
+    Row("idle 5000", idle, held(5000), sessions=5000, root=True, rounds=1),
+    Row("idle 10000", idle, held(10000, 110), {"cpus": 2}, sessions=10000, root=True, rounds=1),
     Row("storm 3000", storm, [Metric("all_s", "s until all served", Goal("peer", 1.5, "nginx")),
                               Metric("failed", "not served", Goal("most", 0))],
-        {"sessions": 512}, {"conns": 3000, "fresh": 1}, needs=3000, rounds=2, short=True),
+        {"sessions": 512}, {"conns": 3000, "fresh": 1}, sessions=3000, rounds=2, short=True),
     Row("reload", reload, [Metric("failed", "not served", Goal("most", 0)), Metric("p50_us", "p50 us"),
                            Metric("max_us", "longest us")], {}, FRESH, rounds=2, short=True),
     Row("slow-loris", slow_loris, [Metric("times", "times the time", Goal("most", 3)), Metric("calm_us", "calm, p50 us"),
                                    Metric("refused_s", "refused per s")],
-        {}, {"silent": 2000, "rate": 200}, needs=2000, rounds=1, short=True),
+        {}, {"silent": 2000, "rate": 200}, sessions=2000, rounds=1, short=True),
     *[Row(f"key exchange {group}", key_exchange, [Metric("cpu_us", "CPU us", goal)], {"groups": group}, FRESH, ("mtlsd",))
-      for group, goal in (("X25519", None), ("X25519MLKEM768", Goal("row", math.inf, "key exchange X25519")))],
-    *[Row(f"sessions {count}", among, grows("sessions", SESSIONS[0], count, 1.15), load=FRESH, peers=GROWING, needs=count,
+      for group, goal in (("X25519", None), ("X25519MLKEM768", Goal("row", of="key exchange X25519")))],
+    *[Row(f"sessions {count}", among, grows("sessions", SESSIONS[0], count, 1.15), load=FRESH, peers=GROWING, sessions=count,
           rounds=2) for count in SESSIONS],
-    *[Row(f"services {count}", beside, grows("services", SERVICES[0], count), load=FRESH, peers=("mtlsd",), needs=count,
+    *[Row(f"services {count}", beside, grows("services", SERVICES[0], count), load=FRESH, peers=("mtlsd",), size=count,
           rounds=2) for count in SERVICES],
     *[Row(f"authorities {count}", with_authorities, grows("authorities", AUTHORITIES[0], count), load=FRESH, peers=GROWING,
-          needs=count, rounds=2) for count in AUTHORITIES],
-    *[Row(f"revoked {count}", with_revoked, grows("revoked", REVOKED[0], count), load=FRESH, peers=GROWING, needs=count,
+          size=count, rounds=2) for count in AUTHORITIES],
+    *[Row(f"revoked {count}", with_revoked, grows("revoked", REVOKED[0], count), load=FRESH, peers=GROWING, size=count,
           rounds=2) for count in REVOKED],
 ]

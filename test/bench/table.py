@@ -14,12 +14,15 @@ SUBJECT = "mtlsd"
 class Goal:
     """kind: best   SUBJECT's ratio to the best peer        peer    its ratio to the peer `of`
              row    its ratio to its own value in the row `of`
-             most, least   its value"""
+             most, least   its value
+    Without a limit the ratio is shown, and nothing is to be met."""
     kind: str
-    limit: float
+    limit: float = None
     of: str = ""
 
     def __str__(self):
+        if self.limit is None:
+            return f"to {self.of}" if self.of else ""
         sign = ">=" if self.kind == "least" else "<="
         ratio = {"best": " of the best", "peer": f" of {self.of}", "row": f" of {self.of}"}.get(self.kind, "")
         return f"{sign} {self.limit:g}{ratio}"
@@ -81,7 +84,7 @@ def verdict(runs, row, metric):
     """met, not met, or - where nothing was to be met or to be compared with"""
     goal = metric.goal
     mine = values(runs, row, SUBJECT, metric.key)
-    if goal is None or not mine:
+    if goal is None or goal.limit is None or not mine:
         return "-"
     if goal.kind in ("most", "least"):
         # what every round must hold, not the middle one
@@ -125,10 +128,10 @@ def lines(runs, rows):
             for peer in peers:
                 found = values(runs, name, peer, metric.key)
                 cells.append(number(median(list(found.values()))) if found else "")
-            goal = metric.goal
-            compared = ratio(runs, name, metric, goal if goal and goal.kind in ("peer", "row") else Goal("best", 0))
+            goal = metric.goal or Goal("best")
+            compared = ratio(runs, name, metric, goal if goal.of else Goal("best"))
             out.append([name, metric.label, *cells, "" if compared is None else f"{compared:.2f}",
-                        str(goal) if goal else "", verdict(runs, name, metric)])
+                        str(goal), verdict(runs, name, metric)])
     widths = [max(len(line[column]) for line in out) for column in range(len(out[0]))]
     left = {0, 1, len(widths) - 2, len(widths) - 1}
     return ["  ".join(cell.ljust(width) if column in left else cell.rjust(width)
