@@ -25,6 +25,7 @@ class Settings:
     protocol: str = "tcp"
     cpus: int = 1                  # workers of a server that needs one for each
     sessions: int = 32             # held at once
+    elastic: bool = False          # nobody has said how many will come
     groups: str = "X25519:P-256"
     crl: Path = None
     services: list = field(default_factory=list)   # addresses of more services, which nobody uses
@@ -104,12 +105,12 @@ class Mtlsd(Peer):
         return log.exists() and " ready " in log.read_text(errors="replace")
 
     @staticmethod
-    def pool(sessions):
-        """How many workers for so many sessions at once: a few to spare."""
-        return {"workers": sessions + 16}
+    def pool(s):
+        """How many workers: a few to spare, or what an administrator would write who does not know."""
+        return {"workers": 512 if s.elastic else s.sessions + 16}
 
     def one_service(self, s, listen):
-        keys = {"listen": listen, "backlog": BACKLOG, "protocol": s.protocol, **self.pool(s.sessions)}
+        keys = {"listen": listen, "backlog": BACKLOG, "protocol": s.protocol, **self.pool(s)}
         if s.role == "terminate":
             keys |= {"cert": s.cert, "key": s.key, "ca": s.ca, "groups": s.groups, "upstream": s.upstream}
             if s.crl:

@@ -78,7 +78,7 @@ def storm(bench, peer, row):
     with bench.server(peer, **row.settings) as server:
         result = bench.run(server, job="once", timeout=60, **row.load)
     return {"all_s": result["seconds"] if result["done"] == row.load["conns"] else None,
-            "served": result["done"], "failed": row.load["conns"] - result["done"]}
+            "served": result["done"], "failed": row.load["conns"] - result["done"], "why": result["why"]}
 
 
 def reload(bench, peer, row):
@@ -90,13 +90,13 @@ def reload(bench, peer, row):
 
     with bench.server(peer, **row.settings) as server:
         result = bench.run(server, meanwhile=twice, **row.load)
-    return {"failed": result["failed"], "p50_us": result["p50_us"], "max_us": result["max_us"]}
+    return {"failed": result["failed"], "p50_us": result["p50_us"], "max_us": result["max_us"], "why": result["why"]}
 
 
 def among(bench, peer, row):
     """Handshakes while other sessions are open."""
     sessions = row.sessions
-    with bench.server(peer, sessions=sessions + 32, **row.settings) as server, bench.held(server, sessions):
+    with bench.server(peer, sessions=sessions + 16, **row.settings) as server, bench.held(server, sessions):
         result = complete(bench.run(server, **row.load))
     return {"cpu_us": result["cpu"] / result["done"] * 1e6}
 
@@ -217,12 +217,12 @@ ROWS = [
     Row("idle 10000", idle, held(10000, 110), {"cpus": 2}, sessions=10000, root=True, rounds=1),
     Row("storm 3000", storm, [Metric("all_s", "s until all served", Goal("peer", 1.5, "nginx")),
                               Metric("failed", "not served", Goal("most", 0))],
-        {"sessions": 512}, {"conns": 3000, "fresh": 1}, sessions=3000, rounds=2, short=True),
+        {"elastic": True}, {"conns": 3000, "fresh": 1}, sessions=3000, rounds=1, short=True),
     Row("reload", reload, [Metric("failed", "not served", Goal("most", 0)), Metric("p50_us", "p50 us"),
                            Metric("max_us", "longest us")], {}, FRESH, rounds=2, short=True),
     Row("slow-loris", slow_loris, [Metric("times", "times the time", Goal("most", 3)), Metric("calm_us", "calm, p50 us"),
                                    Metric("refused_s", "refused per s")],
-        {}, {"silent": 2000, "rate": 200}, sessions=2000, rounds=1, short=True),
+        {"elastic": True}, {"silent": 2000, "rate": 200}, sessions=2000, rounds=1, short=True),
     *[Row(f"key exchange {group}", key_exchange, [Metric("cpu_us", "CPU us", goal)], {"groups": group}, FRESH, ("mtlsd",))
       for group, goal in (("X25519", None), ("X25519MLKEM768", Goal("row", of="key exchange X25519")))],
     *[Row(f"sessions {count}", among, grows("sessions", SESSIONS[0], count, 1.15), load=FRESH, peers=GROWING, sessions=count,

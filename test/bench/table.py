@@ -104,6 +104,8 @@ def verdict(runs, row, metric):
 def number(value):
     if value is None:
         return "none"
+    if isinstance(value, str):
+        return value
     if value == int(value) and value < 1e6:
         return str(int(value))
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
