@@ -6,6 +6,7 @@
  */
 #include "load.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -31,8 +32,12 @@ silent_open(const struct load *load, int poll)
 
     if (fd < 0)
         return;
-    connect(fd, (const struct sockaddr *)&load->target, sizeof(load->target));
-    epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+    if (connect(fd, (const struct sockaddr *)&load->target,
+                sizeof(load->target)) == 0 ||
+        errno == EINPROGRESS)
+        epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+    else
+        close(fd);
 }
 
 /* silent_turn - whoever was closed, or sent an alert, comes again */

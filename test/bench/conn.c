@@ -76,17 +76,17 @@ conn_lost(struct load *load, struct conn *conn)
 
 /* from_source - take one of the source addresses; the kernel chooses the port
  * at connect(2), when it knows that the pair of addresses is free */
-static void
+static int
 from_source(const struct load *load, int fd, unsigned number)
 {
     struct sockaddr_in from = { .sin_family = AF_INET };
     int on = 1;
 
     if (load->sources < 2)
-        return;
+        return 0;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number % load->sources);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    bind(fd, (struct sockaddr *)&from, sizeof(from));
+    return bind(fd, (struct sockaddr *)&from, sizeof(from));
 }
 
 enum outcome
@@ -98,9 +98,8 @@ conn_open(struct load *load, struct conn *conn, unsigned number)
     conn->head_size = 0;
     conn->events = 0;
     conn->wire.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (conn->wire.fd < 0)
+    if (conn->wire.fd < 0 || from_source(load, conn->wire.fd, number) != 0)
         return CONN_LOST;
-    from_source(load, conn->wire.fd, number);
     setsockopt(conn->wire.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     set_state(load, conn, CONN_CONNECTING);
     if (connect(conn->wire.fd, (struct sockaddr *)&load->target,
@@ -235,7 +234,6 @@ answer(struct load *load, struct conn *conn, const char *from, size_t size)
 
         if (n < 0)
             return CONN_LOST;
-        from += n;
         size -= (size_t)n;
         if (conn->head_size != HEAD_MOST)
             return CONN_MORE;

@@ -45,6 +45,22 @@ def tree(pid):
     return found
 
 
+def process_cpu(pid):
+    """Seconds of a process and of those that it has waited for. The scheduler's nanoseconds are of threads that live; the
+    ticks have those that have ended, too, but are rounded down: the larger is nearer."""
+    fields = stat(pid)
+    if not fields:
+        return 0.0
+    lived = 0.0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            lived += int(task.read_text().split()[0]) / 1e9
+        except OSError:
+            pass
+    own, ended = (sum(int(field) for field in fields[at:at + 2]) / TICK for at in (11, 13))
+    return max(lived, own) + ended
+
+
 def kib(name, text):
     found = re.search(rf"^{name}:\s+(\d+)", text, re.M)
     return int(found[1]) if found else 0
@@ -84,18 +100,7 @@ class Server:
         """Seconds so far."""
         if self.group:
             return int(re.search(r"usage_usec (\d+)", (self.group / "cpu.stat").read_text())[1]) / 1e6
-        total = 0.0
-        for pid in self.pids():
-            fields = stat(pid)
-            if not fields:
-                continue
-            total += sum(int(field) for field in fields[13:15]) / TICK
-            for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                try:
-                    total += int(task.read_text().split()[0]) / 1e9
-                except OSError:
-                    pass
-        return total
+        return sum(process_cpu(pid) for pid in self.pids())
 
     def memory(self):
         """KiB of all processes: their own part (PSS), page tables, kernel stacks; needs root for other users'."""

@@ -39,6 +39,12 @@ def complete(result, what="done"):
     return result
 
 
+def room(bench, peer, row):
+    """Can this server hold so many at all? Of an event loop all sessions are in a few processes."""
+    if peer.holds(bench.files, row.settings.get("cpus", 1)) < row.sessions:
+        raise Failed(f"a process may have {bench.files} descriptors, too few for {row.sessions} sessions")
+
+
 # --- jobs ----------------------------------------------------------------------------------------------
 
 def operations(bench, peer, row):
@@ -57,11 +63,8 @@ def bulk(bench, peer, row):
 
 def idle(bench, peer, row):
     """Sessions that are held and do nothing: memory; and is each still served?"""
-    sessions = row.sessions
-    cpus = row.settings.get("cpus", 1)
-    if peer.holds(bench.files, cpus) < sessions:
-        raise Failed(f"a process may have {bench.files} descriptors, too few for {sessions} sessions")
-    before = bench.slab()
+    room(bench, peer, row)
+    sessions, before = row.sessions, bench.slab()
     with bench.server(peer, sessions=sessions, **row.settings) as server, bench.held(server, sessions) as load:
         own, tables, stacks = server.memory()
         kernel = bench.slab() - before
@@ -95,6 +98,7 @@ def reload(bench, peer, row):
 
 def among(bench, peer, row):
     """Handshakes while other sessions are open."""
+    room(bench, peer, row)
     sessions = row.sessions
     with bench.server(peer, sessions=sessions + 16, **row.settings) as server, bench.held(server, sessions):
         result = complete(bench.run(server, **row.load))

@@ -111,13 +111,6 @@ def number(value):
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def spread(runs, row, metric, peer):
-    """Half of what lies between the lowest and the highest round, as a part of the median."""
-    numbers = [value for value in values(runs, row, peer, metric.key).values() if value is not None]
-    middle = statistics.median(numbers) if numbers else 0
-    return (max(numbers) - min(numbers)) / 2 / middle if middle else 0
-
-
 def lines(runs, rows):
     """The table: one line for each metric of each row that was run; rows: [(name, [Metric])]."""
     ran = {run["row"] for run in runs}

@@ -293,14 +293,17 @@ listens(const char *text, SSL_CTX *tls)
 static void
 accepts(const struct listener *listener)
 {
+    struct conn *conn;
     int on = 1;
 
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK);
-        struct conn *conn = fd < 0 ? NULL : calloc(1, sizeof(*conn));
 
-        if (conn == NULL)
+        if (fd < 0)
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): epoll keeps it */
             return;
+        if ((conn = calloc(1, sizeof(*conn))) == NULL)
+            die("calloc");
         conn->wire.fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (listener->tls != NULL) {
