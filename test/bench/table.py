@@ -34,6 +34,7 @@ class Metric:
     label: str
     goal: Goal = None
     more_is_better: bool = False
+    compared: bool = True  # a ratio says something
 
 
 def values(runs, row, peer, key):
@@ -124,7 +125,7 @@ def lines(runs, rows):
                 found = values(runs, name, peer, metric.key)
                 cells.append(number(median(list(found.values()))) if found else "")
             goal = metric.goal or Goal("best")
-            compared = ratio(runs, name, metric, goal if goal.of else Goal("best"))
+            compared = ratio(runs, name, metric, goal if goal.of else Goal("best")) if metric.compared else None
             out.append([name, metric.label, *cells, "" if compared is None else f"{compared:.2f}",
                         str(goal), verdict(runs, name, metric)])
     widths = [max(len(line[column]) for line in out) for column in range(len(out[0]))]
