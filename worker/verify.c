@@ -95,7 +95,7 @@ leaf_keep(struct session *session, struct span leaf)
 
 /* identify - who the leaf says it is; a leaf that cannot be read stays unnamed */
 static void
-identify(struct session *session, struct span leaf)
+identify(struct session *session, struct span leaf, bool want_sha1)
 {
     uint8_t sha256[WC_SHA256_DIGEST_SIZE], sha1[WC_SHA_DIGEST_SIZE];
 
@@ -103,7 +103,7 @@ identify(struct session *session, struct span leaf)
         wc_Sha256Hash(session->leaf, (word32)leaf.len, sha256) != 0)
         return;
     if (identity_from_der(session->leaf, leaf.len, sha256, &session->id) &&
-        wc_ShaHash(session->leaf, (word32)leaf.len, sha1) == 0)
+        want_sha1 && wc_ShaHash(session->leaf, (word32)leaf.len, sha1) == 0)
         identity_sha1(&session->id, sha1);
 }
 
@@ -241,7 +241,7 @@ verify_callback(int preverify, WOLFSSL_X509_STORE_CTX *store)
     }
     verify->session->tls_error = store->error;
     if (what.count > 0 && !verify->session->id.present)
-        identify(verify->session, chain[0]);
+        identify(verify->session, chain[0], verify->sha1);
     if (what.count == 0 && what.objection == REASON_NONE &&
         verify->conf->verify == CONF_VERIFY_OPTIONAL)
         return 1; /* optional, and there is none */
