@@ -16,6 +16,7 @@
 
 static char *title_at;
 static size_t title_room; /* with the NUL */
+static char comm[16];     /* what the kernel has: it cuts to 15 */
 
 /* copy_vector - copies of count strings, NULL behind */
 static char **
@@ -76,5 +77,8 @@ proctitle_set(const char *format, ...)
         len = title_room - 1;
     memcpy(title_at, text, len);
     memset(title_at + len, 0, title_room - len);
-    (void)prctl(PR_SET_NAME, text); /* the kernel cuts it to 15 */
+    if (strncmp(comm, text, sizeof(comm) - 1) == 0)
+        return; /* the same for all of a worker's connections */
+    (void)snprintf(comm, sizeof(comm), "%.15s", text);
+    (void)prctl(PR_SET_NAME, comm);
 }

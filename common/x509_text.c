@@ -13,6 +13,10 @@
 
 #define RDNS_MAX 32
 
+/* byte by byte, for every client: printf(3) would cost more than the parsing */
+static const char hex_upper[] = "0123456789ABCDEF";
+static const char hex_lower[] = "0123456789abcdef";
+
 /* a text under construction: whole pieces or nothing */
 struct pen {
     char *at;
@@ -49,11 +53,12 @@ pen_text(struct pen *pen, const char *text)
 static void
 pen_hex(struct pen *pen, struct span bytes)
 {
-    char two[3];
+    char two[2];
     size_t i;
 
     for (i = 0; i < bytes.len; i++) {
-        (void)snprintf(two, sizeof(two), "%02X", bytes.at[i]);
+        two[0] = hex_upper[bytes.at[i] >> 4];
+        two[1] = hex_upper[bytes.at[i] & 15];
         pen_put(pen, two, 2);
     }
 }
@@ -62,30 +67,31 @@ pen_hex(struct pen *pen, struct span bytes)
 static void
 pen_dn_byte(struct pen *pen, uint8_t byte, bool first, bool last)
 {
-    char text[4];
+    const char pair[] = { '\\', hex_upper[byte >> 4], hex_upper[byte & 15] };
+    const char marked[] = { '\\', (char)byte };
 
     if (byte < 0x20 || byte > 0x7e || byte == '"')
-        (void)snprintf(text, sizeof(text), "\\%02X", byte);
+        pen_put(pen, pair, sizeof(pair));
     else if (strchr("\\,+<>;=", byte) != NULL || (first && byte == '#') ||
              ((first || last) && byte == ' '))
-        (void)snprintf(text, sizeof(text), "\\%c", byte);
+        pen_put(pen, marked, 2);
     else
-        (void)snprintf(text, sizeof(text), "%c", byte);
-    pen_text(pen, text);
+        pen_put(pen, marked + 1, 1);
 }
 
 /* pen_plain_byte - as text_escape, and a comma too: it separates our lists */
 static void
 pen_plain_byte(struct pen *pen, uint8_t byte)
 {
-    char text[5];
+    const char pair[] = { '\\', 'x', hex_lower[byte >> 4],
+                          hex_lower[byte & 15] };
+    const char plain = (char)byte;
 
     if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ||
         byte == ',')
-        (void)snprintf(text, sizeof(text), "\\x%02x", byte);
+        pen_put(pen, pair, sizeof(pair));
     else
-        (void)snprintf(text, sizeof(text), "%c", byte);
-    pen_text(pen, text);
+        pen_put(pen, &plain, 1);
 }
 
 /* utf8_put - one code point; returns the count of bytes, at most four */

@@ -490,6 +490,7 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     serve->rules.conf = &brief->service->client;
     serve->rules.sign = &serve->sign;
     serve->rules.sni_strict = brief->service->sni_strict;
+    serve->rules.sha1 = brief->service->protocol == CONF_PROTOCOL_HTTP;
     if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)
         serve->rules.group_count =
             group_ids(serve->rules.conf->groups, serve->rules.groups);

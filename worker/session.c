@@ -249,6 +249,7 @@ session_accept(const struct session_rules *rules, int fd, int64_t deadline,
     struct verify verify = { .side = CHAIN_CLIENT,
                              .tls = rules->side,
                              .conf = rules->conf,
+                             .sha1 = rules->sha1,
                              .session = out };
     struct choose choose = { .rules = rules, .verify = &verify };
     enum err err, forgotten;

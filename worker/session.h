@@ -56,6 +56,7 @@ struct session_rules { /* how to judge clients, from the service */
     const struct conf_tls *conf; /* verify, verify_depth, crl_*, unsafe_* */
     struct sign *sign; /* its key is set by the certificate that SNI chose */
     bool sni_strict;   /* an unknown name is refused: sni_unknown */
+    bool sha1;         /* out->id.sha1_hex is wanted */
     size_t group_count;
     uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };

@@ -13,6 +13,7 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 #include <wolfssl/wolfcrypt/sha.h>
 #include <wolfssl/wolfcrypt/sha256.h>
@@ -21,6 +22,7 @@
 #include "common/tlsside.h"
 #include "common/x509_signed.h"
 #include "worker/crl.h"
+#include "worker/rootsig.h"
 #include "worker/session.h"
 #include "worker/verify.h"
 
@@ -93,7 +95,7 @@ leaf_keep(struct session *session, struct span leaf)
 
 /* identify - who the leaf says it is; a leaf that cannot be read stays unnamed */
 static void
-identify(struct session *session, struct span leaf)
+identify(struct session *session, struct span leaf, bool want_sha1)
 {
     uint8_t sha256[WC_SHA256_DIGEST_SIZE], sha1[WC_SHA_DIGEST_SIZE];
 
@@ -101,7 +103,7 @@ identify(struct session *session, struct span leaf)
         wc_Sha256Hash(session->leaf, (word32)leaf.len, sha256) != 0)
         return;
     if (identity_from_der(session->leaf, leaf.len, sha256, &session->id) &&
-        wc_ShaHash(session->leaf, (word32)leaf.len, sha1) == 0)
+        want_sha1 && wc_ShaHash(session->leaf, (word32)leaf.len, sha1) == 0)
         identity_sha1(&session->id, sha1);
 }
 
@@ -239,7 +241,7 @@ verify_callback(int preverify, WOLFSSL_X509_STORE_CTX *store)
     }
     verify->session->tls_error = store->error;
     if (what.count > 0 && !verify->session->id.present)
-        identify(verify->session, chain[0]);
+        identify(verify->session, chain[0], verify->sha1);
     if (what.count == 0 && what.objection == REASON_NONE &&
         verify->conf->verify == CONF_VERIFY_OPTIONAL)
         return 1; /* optional, and there is none */
@@ -263,6 +265,52 @@ peer_callback(WOLFSSL *ssl, DecodedCert *cert)
     return NOT_COMPILED_IN; /* the library's own result stands */
 }
 
+/* ecc_verify - what the library does where no callback does it */
+static int
+ecc_verify(const struct rootsig *what, int *result)
+{
+    word32 at = 0;
+    ecc_key key;
+    int ret = wc_ecc_init(&key);
+
+    if (ret != 0)
+        return ret;
+    ret =
+        wc_EccPublicKeyDecode(what->spki.at, &at, &key, (word32)what->spki.len);
+    if (ret == 0)
+        ret = wc_ecc_verify_hash(what->signature.at,
+                                 (word32)what->signature.len, what->digest.at,
+                                 (word32)what->digest.len, result, &key);
+    wc_ecc_free(&key);
+    return ret;
+}
+
+/* on_ecc - every ECDSA signature of the peer and of its chain comes by here:
+ * *result is 1 for a good one. Roots send theirs with every chain. */
+static int
+on_ecc(WOLFSSL *ssl, const unsigned char *sig, unsigned int sig_len,
+       const unsigned char *hash, unsigned int hash_len,
+       const unsigned char *spki, unsigned int spki_len, int *result, void *ctx)
+{
+    const struct rootsig what = { { sig, sig_len },
+                                  { hash, hash_len },
+                                  { spki, spki_len } };
+    const struct verify *verify = ctx;
+    int ret;
+
+    (void)ssl;
+    *result = 0;
+    if (verify == NULL)
+        return BAD_FUNC_ARG;
+    if (rootsig_known(verify->tls, &what)) {
+        *result = 1;
+        return 0;
+    }
+    if ((ret = ecc_verify(&what, result)) == 0 && *result == 1)
+        rootsig_keep(verify->tls, &what);
+    return ret;
+}
+
 void
 verify_install(struct WOLFSSL_CTX *ctx, bool require)
 {
@@ -272,10 +320,12 @@ verify_install(struct WOLFSSL_CTX *ctx, bool require)
         mode |= WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     wolfSSL_CTX_set_verify(ctx, mode, verify_callback);
     wolfSSL_CTX_SetProcessPeerCertCb(ctx, peer_callback);
+    wolfSSL_CTX_SetEccVerifyCb(ctx, on_ecc);
 }
 
 void
 verify_attach(struct WOLFSSL *ssl, struct verify *verify)
 {
     wolfSSL_SetCertCbCtx(ssl, verify);
+    wolfSSL_SetEccVerifyCtx(ssl, verify);
 }

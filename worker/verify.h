@@ -22,6 +22,7 @@ struct verify { /* lives as long as one handshake; the caller fills */
     struct session *session;     /* its id, leaf, depth, tls_error are set */
     verify_leaf *leaf;           /* NULL: nothing more is asked */
     void *leaf_ctx;
+    bool sha1; /* the identity is to have it */
     /* from here on verify.c's own, zero at the start */
     enum reason reason; /* why the peer was refused, or REASON_NONE */
     bool accepted;      /* the leaf was seen, and found good */

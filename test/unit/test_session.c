@@ -164,6 +164,44 @@ depth_counts_intermediates(void **state)
     server_end(&server);
 }
 
+/* a root that comes along is verified once: that must not help one that is
+ * damaged */
+static void
+a_damaged_root_is_refused_whatever_came_before(void **state)
+{
+    static const struct {
+        const char *root;
+        enum reason want;
+    } turns[] = {
+        { "ca.crt", REASON_NONE },
+        { "damaged.crt", REASON_BAD_SIGNATURE },
+        { "ca.crt", REASON_NONE },
+        { "damaged.crt", REASON_BAD_SIGNATURE },
+    };
+    struct server server = { .service = tls_service() };
+    struct result result;
+
+    (void)state;
+    assert_int_equal(
+        system("cd \"$PKI\" && openssl x509 -in ca.crt -outform DER -out ca.der"
+               " && { head -c -1 ca.der; tail -c 1 ca.der |"
+               " tr '\\000-\\377' '\\001-\\377\\000'; } |"
+               " openssl x509 -inform DER -out damaged.crt"),
+        0);
+    server_start(&server, "server-P-256", "ca.crt");
+    for (size_t i = 0; i < 2 * sizeof(turns) / sizeof(turns[0]); i++) {
+        connect_with(&server,
+                     (const char *[]){ i % 2 == 0 ? "-tls1_3" : "-tls1_2",
+                                       "-cert", tls_path("good-P-256.crt"),
+                                       "-key", tls_path("good-P-256.key"),
+                                       "-cert_chain",
+                                       tls_path(turns[i / 2].root), NULL },
+                     &result);
+        assert_int_equal(result.reason, turns[i / 2].want);
+    }
+    server_end(&server);
+}
+
 /* alone - only the leaf, without its chain */
 static void
 alone(struct server *server, const char *name, const char *version,
@@ -632,6 +670,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_client_gets_its_word_and_its_alert),
         cmocka_unit_test(depth_counts_intermediates),
+        cmocka_unit_test(a_damaged_root_is_refused_whatever_came_before),
         cmocka_unit_test(an_intermediate_helps_nobody_else),
         cmocka_unit_test(a_leaf_in_the_ca_file_is_no_anchor),
         cmocka_unit_test(every_kind_of_server_key_signs),
