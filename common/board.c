@@ -17,7 +17,7 @@ struct board {
     size_t count, page;
     size_t next; /* where the search for a free one starts */
     char *base;
-    bool *taken;
+    bool taken[];
 };
 
 _Static_assert(sizeof(struct slot) <= 4096, "a slot is one page");
@@ -36,11 +36,10 @@ board_new(size_t count, struct board **out, struct why *why)
                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return why_errno(why, ERR_SYS, "scoreboard: mmap");
-    board = mem_new(sizeof(*board));
+    board = mem_new(sizeof(*board) + count * sizeof(*board->taken));
     board->count = count;
     board->page = page;
     board->base = base;
-    board->taken = mem_new(count * sizeof(*board->taken));
     *out = board;
     return ERR_OK;
 }
@@ -103,7 +102,5 @@ board_keep_only(struct board *board, int index, struct why *why)
         err = unmap(behind, end, why);
     if (err != ERR_OK)
         return err;
-    free(board->taken);
-    memset(board, 0, sizeof(*board));
     return ERR_OK;
 }

@@ -16,6 +16,7 @@
 
 static char *title_at;
 static size_t title_room; /* with the NUL */
+static const void *floor_at;
 
 /* copy_vector - copies of count strings, NULL behind */
 static char **
@@ -49,11 +50,18 @@ proctitle_init(int argc, char **argv)
     for (size_t i = 0; end != NULL && i < vars; i++)
         end = extend(end, environ[i]);
     environ = copy_vector(environ, vars);
+    floor_at = argv;
     if (end != NULL && end > argv[0]) {
         title_at = argv[0];
         title_room = (size_t)(end - argv[0]);
     }
     return copy;
+}
+
+const void *
+proctitle_floor(void)
+{
+    return floor_at;
 }
 
 void

@@ -7,6 +7,10 @@
  * copies in the returned vector. */
 char **proctitle_init(int argc, char **argv);
 
+/* proctitle_floor - where that memory begins: all below it on this stack are
+ * frames of main and of what it called */
+const void *proctitle_floor(void);
+
 /* proctitle_set - "mtlsd: " and the formatted rest, cut to the space there is;
  * also prctl(PR_SET_NAME). No-op before proctitle_init. */
 void proctitle_set(const char *format, ...)

@@ -107,12 +107,16 @@ die(const char *what, const struct why *why)
     _exit(EXIT_CONFINE);
 }
 
-/* keep_only - close every descriptor that the brief does not name */
+/* keep_only - close every descriptor that the brief does not name. A list on
+ * the stack, as a rule: malloc(3) would write pages that stay with the worker. */
 static void
 keep_only(const struct worker_brief *brief, const struct master *master)
 {
+    int few[64];
     size_t count = 0, room = brief->listen_count + 7;
-    int *keep = mem_new(room * sizeof(*keep));
+    int *keep = room <= sizeof(few) / sizeof(*few)
+                    ? few
+                    : mem_new(room * sizeof(*keep));
 
     memcpy(keep, brief->listen_fd, brief->listen_count * sizeof(*keep));
     count = brief->listen_count;
@@ -124,7 +128,8 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     keep[count++] = bans_fd(master->bans);
     keep[count++] = log_fd();
     fdio_close_except(keep, count);
-    free(keep);
+    if (keep != few)
+        free(keep);
 }
 
 /* child - from a copy of the master to a worker */
@@ -196,7 +201,8 @@ spawn_worker(struct master *master, struct pool *pool, struct why *why)
     links_close(&links, 1);
     if (err == ERR_OK) {
         brief = brief_for(master, pool, &links, slot);
-        if ((pid = fork()) == 0)
+        /* not fork(2)'s library half, which writes to pages of its own */
+        if ((pid = _Fork()) == 0)
             child(master, &brief, slot);
         if (pid > 0)
             enlist(master, pool, pid, slot);

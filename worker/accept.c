@@ -6,6 +6,7 @@
 #include "worker/accept.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/ground.h"
 #include "worker/wait.h"
 #include "worker/worker.h"
 
@@ -91,6 +92,19 @@ accept_over(const struct worker_brief *brief)
     return poll(ends, sizeof(ends) / sizeof(ends[0]), 0) > 0 || wait_stopped();
 }
 
+/* next_events - wait; after a moment, with no more memory than that takes */
+static int
+next_events(int epoll_fd, struct epoll_event *events)
+{
+    int count = epoll_pwait(epoll_fd, events, EVENTS_AT_ONCE, WAIT_MOMENT_MS,
+                            wait_idle_mask());
+
+    if (count != 0)
+        return count;
+    ground_rest();
+    return epoll_pwait(epoll_fd, events, EVENTS_AT_ONCE, -1, wait_idle_mask());
+}
+
 enum err
 accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
             socklen_t *len, struct why *why)
@@ -102,8 +116,7 @@ accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
     int count, i;
 
     while (!retire) {
-        count = epoll_pwait(accept->epoll_fd, events, EVENTS_AT_ONCE, -1,
-                            wait_idle_mask());
+        count = next_events(accept->epoll_fd, events);
         if (count < 0 && errno != EINTR)
             return why_errno(why, ERR_SYS, "epoll_pwait");
         retire = wait_stopped();

@@ -12,6 +12,7 @@
 #include "worker/accept.h"
 #include "worker/canary.h"
 #include "worker/confine.h"
+#include "worker/ground.h"
 #include "worker/serve.h"
 #include "worker/wait.h"
 #include "worker/worker.h"
@@ -67,9 +68,11 @@ used_up(const struct serve *serve, long served)
            (max_use != 0 && served >= max_use);
 }
 
+/* work - a whole life; on the worker's own ground */
 static void
-work(const struct worker_brief *brief)
+work(const void *arg)
 {
+    const struct worker_brief *brief = arg;
     struct sockaddr_storage sa;
     struct accept accept;
     struct serve serve;
@@ -88,12 +91,12 @@ work(const struct worker_brief *brief)
         if (err == ERR_OK)
             serve_connection(&serve, fd, &sa, len);
     } while (err == ERR_OK && !used_up(&serve, ++served));
+    _exit(EXIT_OK);
 }
 
 _Noreturn void
 worker_main(const struct worker_brief *brief)
 {
     canary_redraw();
-    work(brief);
-    _exit(EXIT_OK);
+    ground_run(work, brief, sizeof(*brief));
 }
