@@ -138,7 +138,6 @@ bans_read_only(struct bans *bans, struct why *why)
     if (at == MAP_FAILED)
         return why_errno(why, ERR_SYS, "bans: mmap");
     close(bans->fd);
-    bans->fd = -1;
     return ERR_OK;
 }
 

@@ -15,9 +15,13 @@
 
 struct board {
     size_t count, page;
-    size_t next; /* where the search for a free one starts */
     char *base;
-    bool taken[];
+    struct ledger *ledger; /* the owner's alone: no child has it */
+};
+
+struct ledger {
+    size_t next;  /* where the search for a free one starts */
+    bool taken[]; /* by index */
 };
 
 _Static_assert(sizeof(struct slot) <= 4096, "a slot is one page");
@@ -36,10 +40,11 @@ board_new(size_t count, struct board **out, struct why *why)
                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return why_errno(why, ERR_SYS, "scoreboard: mmap");
-    board = mem_new(sizeof(*board) + count * sizeof(*board->taken));
+    board = mem_new(sizeof(*board));
     board->count = count;
     board->page = page;
     board->base = base;
+    board->ledger = mem_own(sizeof(*board->ledger) + count * sizeof(bool));
     *out = board;
     return ERR_OK;
 }
@@ -56,12 +61,12 @@ int
 board_take(struct board *board)
 {
     for (size_t i = 0; i < board->count; i++) {
-        size_t at = (board->next + i) % board->count;
+        size_t at = (board->ledger->next + i) % board->count;
 
-        if (board->taken[at])
+        if (board->ledger->taken[at])
             continue;
-        board->taken[at] = true;
-        board->next = at + 1;
+        board->ledger->taken[at] = true;
+        board->ledger->next = at + 1;
         memset(board->base + at * board->page, 0, board->page);
         return (int)at;
     }
@@ -73,12 +78,12 @@ board_give(struct board *board, int index)
 {
     if (board_slot(board, index) == NULL)
         return;
-    board->taken[index] = false;
+    board->ledger->taken[index] = false;
     /* back to the kernel: a rush leaves nothing behind */
     (void)madvise(board_slot(board, index), board->page, MADV_REMOVE);
     /* low slots first: the pages in use stay few */
-    if ((size_t)index < board->next)
-        board->next = (size_t)index;
+    if ((size_t)index < board->ledger->next)
+        board->ledger->next = (size_t)index;
 }
 
 /* unmap - a span of pages, which may be empty */
@@ -100,7 +105,5 @@ board_keep_only(struct board *board, int index, struct why *why)
 
     if (err == ERR_OK)
         err = unmap(behind, end, why);
-    if (err != ERR_OK)
-        return err;
-    return ERR_OK;
+    return err;
 }

@@ -14,6 +14,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "common/blocks.h"
+#include "common/mem.h"
 #include "common/proctitle.h"
 #include "worker/ground.h"
 
@@ -31,6 +32,12 @@ ground_run(void (*run)(const void *arg), const void *arg, size_t len)
     (void)len;
     run(arg);
     abort();
+}
+
+void *
+ground_new(size_t size)
+{
+    return mem_new(size);
 }
 
 void
@@ -122,6 +129,14 @@ ground_run(void (*run)(const void *arg), const void *arg, size_t len)
     makecontext(&there, on_ground, 0);
     setcontext(&there);
     abort();
+}
+
+void *
+ground_new(size_t size)
+{
+    void *at = blocks_alloc(&heap, size);
+
+    return at != NULL ? memset(at, 0, size) : mem_new(size);
 }
 
 void

@@ -19,6 +19,10 @@
 _Noreturn void ground_run(void (*run)(const void *arg), const void *arg,
                           size_t len);
 
+/* ground_new - zeroed memory for as long as the worker lives, mem_new's
+ * contract otherwise */
+void *ground_new(size_t size);
+
 /*
  * ground_rest - give back what is not in use: free pages of the heap, and the
  * stack below the caller with whatever calls have left there (keys too). For a
