@@ -46,13 +46,17 @@ ground_rest(void)
 }
 #else
 
-#define PAGE  4096u /* of the layout; a larger one gives back less */
-#define GUARD 65536u /* a multiple of every page size */
+#ifdef __x86_64__
+#define PAGE 4096u
+#else
+#define PAGE 65536u /* whatever the kernel's is, it divides this */
+#endif
+#define GUARD PAGE
 #define STACK (256u << 10)
 #define HEAP  (512u << 10) /* more comes from malloc(3) */
 #define FRAME 512u         /* ground_rest and what it calls */
 
-static _Alignas(GUARD) uint8_t ground[GUARD + STACK + HEAP];
+static _Alignas(PAGE) uint8_t ground[GUARD + STACK + HEAP];
 static struct blocks heap;
 static struct {
     void (*run)(const void *arg);

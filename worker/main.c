@@ -74,8 +74,8 @@ work(const void *arg)
 {
     const struct worker_brief *brief = arg;
     struct sockaddr_storage sa;
+    static struct serve serve; /* large, and mostly never touched */
     struct accept accept;
-    struct serve serve;
     struct why why;
     socklen_t len;
     enum err err;
