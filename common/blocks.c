@@ -60,21 +60,56 @@ cut(struct block **link, struct block *block, size_t size)
     }
 }
 
+/* cut_high - the same with the last bytes */
+static struct block *
+cut_high(struct block **link, struct block *block, size_t size)
+{
+    struct block *high;
+
+    if (block->size - size < 2 * sizeof(struct block)) {
+        *link = block->next;
+        return block;
+    }
+    block->size -= size;
+    high = (struct block *)(void *)((uint8_t *)block + block->size);
+    high->size = size;
+    return high;
+}
+
+/* fitting - the link to the first free block of so many bytes, or to the last
+ * one; NULL: there is none */
+static struct block **
+fitting(struct blocks *blocks, size_t size, bool last)
+{
+    struct block **link, **found = NULL;
+
+    for (link = &blocks->free; *link != NULL; link = &(*link)->next)
+        if ((*link)->size >= size) {
+            found = link;
+            if (!last)
+                break;
+        }
+    return found;
+}
+
 void *
 blocks_alloc(struct blocks *blocks, size_t size)
 {
-    struct block **link = &blocks->free;
+    bool large = size >= BLOCKS_LARGE;
+    struct block **link;
     struct block *block;
 
     if (size > blocks->len)
         return NULL;
     size = (size + (size == 0) + ALIGN - 1) / ALIGN * ALIGN +
            sizeof(struct block);
-    while ((block = *link) != NULL && block->size < size)
-        link = &block->next;
-    if (block == NULL)
+    if ((link = fitting(blocks, size, large)) == NULL)
         return NULL;
-    cut(link, block, size);
+    block = *link;
+    if (large)
+        block = cut_high(link, block, size);
+    else
+        cut(link, block, size);
     block->next = (struct block *)(uintptr_t)TAKEN;
     blocks->used += block->size;
     if (blocks->used > blocks->peak)

@@ -7,8 +7,11 @@
 
 struct block;
 
-/* First fit by address, neighbours are joined: what lives long gathers at the
- * low end, and the span is whole again when everything has been freed. */
+/* Neighbours are joined: the span is whole again when everything has been freed.
+ * First fit from the low end; large blocks from the high end: they are
+ * buffers, which come and go, and leave no holes between what stays. */
+#define BLOCKS_LARGE 2304
+
 struct blocks {
     uint8_t *start;
     size_t len;

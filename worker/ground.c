@@ -53,7 +53,7 @@ ground_rest(void)
 #endif
 #define GUARD PAGE
 #define STACK (256u << 10)
-#define HEAP  (512u << 10) /* more comes from malloc(3) */
+#define HEAP  (256u << 10) /* more comes from malloc(3) */
 #define FRAME 512u         /* ground_rest and what it calls */
 
 static _Alignas(PAGE) uint8_t ground[GUARD + STACK + HEAP];
