@@ -101,8 +101,8 @@ blocks_alloc(struct blocks *blocks, size_t size)
 
     if (size > blocks->len)
         return NULL;
-    size = (size + (size == 0) + ALIGN - 1) / ALIGN * ALIGN +
-           sizeof(struct block);
+    size =
+        (size + (size == 0) + ALIGN - 1) / ALIGN * ALIGN + sizeof(struct block);
     if ((link = fitting(blocks, size, large)) == NULL)
         return NULL;
     block = *link;

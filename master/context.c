@@ -9,10 +9,10 @@
 #include <wolfssl/options.h>
 
 #include <wolfssl/ssl.h>
+#include <wolfssl/version.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/curve25519.h>
 #include <wolfssl/wolfcrypt/sha512.h>
-#include <wolfssl/version.h>
 
 #include "common/mem.h"
 #include "common/x509_text.h"

@@ -3,7 +3,7 @@
  *
  * Owns the worker's stack, the TLS library's heap, and what is given back.
  *
- *   guard | stack, grows down | heap, first fit from its low end
+ *   guard | stack, grows down | title | heap, first fit from its low end
  *
  * so that the pages in use lie around the seam. Part of the program's own zeroed
  * memory and not a mapping, because a mapping elsewhere has page tables
@@ -54,14 +54,14 @@ ground_rest(void)
 #define GUARD PAGE
 #define STACK (256u << 10)
 #define HEAP  (256u << 10) /* more comes from malloc(3) */
-#define FRAME 512u         /* ground_rest and what it calls */
+#define TITLE 256u
+#define FRAME 512u /* ground_rest and what it calls */
 
 static _Alignas(PAGE) uint8_t ground[GUARD + STACK + HEAP];
 static struct blocks heap;
 static struct {
     void (*run)(const void *arg);
     const void *arg;
-    const void *left; /* on the stack that we come from */
 } entry;
 
 static void *
@@ -92,22 +92,10 @@ ground_realloc(void *at, size_t size)
     return blocks_resize(&heap, at, size);
 }
 
-/* leave - give the master's stack back: the frames of main and of what it
- * called. Arguments and environment lie above them. */
-static void
-leave(void)
-{
-    uintptr_t low = (uintptr_t)entry.left / PAGE * PAGE - STACK,
-              high = (uintptr_t)proctitle_floor() / PAGE * PAGE;
-
-    if (low < high)
-        (void)madvise((void *)low, high - low, MADV_DONTNEED);
-}
-
 static void
 on_ground(void)
 {
-    leave();
+    proctitle_move((char *)ground + GUARD + STACK - TITLE, TITLE);
     entry.run(entry.arg);
     abort();
 }
@@ -115,14 +103,13 @@ on_ground(void)
 _Noreturn void
 ground_run(void (*run)(const void *arg), const void *arg, size_t len)
 {
-    uint8_t *top = ground + GUARD + STACK - (len + 63) / 64 * 64;
+    uint8_t *top = ground + GUARD + STACK - TITLE - (len + 63) / 64 * 64;
     ucontext_t there;
 
     blocks_init(&heap, ground + GUARD + STACK, HEAP);
     memcpy(top, arg, len);
     entry.run = run;
     entry.arg = top;
-    entry.left = &there;
     if (mprotect(ground, GUARD, PROT_NONE) != 0 ||
         wolfSSL_SetAllocators(ground_alloc, ground_free, ground_realloc) != 0 ||
         getcontext(&there) != 0)
