@@ -24,7 +24,9 @@ struct ledger {
     bool taken[]; /* by index */
 };
 
-_Static_assert(sizeof(struct slot) <= 4096, "a slot is one page");
+#define PLACE 4096 /* the usual size of a page */
+
+_Static_assert(sizeof(struct slot) <= PLACE, "a slot is one page");
 
 enum err
 board_new(size_t count, struct board **out, struct why *why)
@@ -95,15 +97,35 @@ unmap(char *from, const char *to, struct why *why)
     return ERR_OK;
 }
 
+/* settle - move the slot to a page among the process's own variables: alone in
+ * its part of the address space it would have page tables of its own, as large
+ * as itself. Where pages are larger it stays. */
+static char *
+settle(char *slot, size_t page)
+{
+    static _Alignas(PLACE) char place[PLACE];
+
+    if (page != PLACE || mremap(slot, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                place) == MAP_FAILED)
+        return slot;
+    return place;
+}
+
 enum err
-board_keep_only(struct board *board, int index, struct why *why)
+board_keep_only(struct board *board, int index, struct slot **slot,
+                struct why *why)
 {
     char *end = board->base + board->count * board->page;
-    char *slot = (char *)board_slot(board, index);
-    char *behind = slot == NULL ? end : slot + board->page;
-    enum err err = unmap(board->base, slot == NULL ? end : slot, why);
+    char *kept = (char *)board_slot(board, index), *hole = kept;
+    enum err err;
 
-    if (err == ERR_OK)
-        err = unmap(behind, end, why);
+    if (kept == NULL)
+        return unmap(board->base, end, why);
+    if ((kept = settle(kept, board->page)) != hole)
+        err = unmap(board->base, end, why);
+    else if ((err = unmap(board->base, kept, why)) == ERR_OK)
+        err = unmap(kept + board->page, end, why);
+    if (slot != NULL)
+        *slot = (void *)kept;
     return err;
 }

@@ -141,7 +141,7 @@ child(struct master *master, struct worker_brief *brief, int slot)
     keep_only(brief, master);
     if (jail_enter(&master->jail, &why) != ERR_OK)
         die("jail", &why);
-    if (board_keep_only(master->board, slot, &why) != ERR_OK)
+    if (board_keep_only(master->board, slot, &brief->slot, &why) != ERR_OK)
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
