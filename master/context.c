@@ -12,6 +12,7 @@
 #include <wolfssl/version.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/curve25519.h>
+#include <wolfssl/wolfcrypt/sha256.h>
 #include <wolfssl/wolfcrypt/sha512.h>
 
 #include "common/mem.h"
@@ -33,6 +34,7 @@ look_at_cpu(void)
     uint8_t out[WC_SHA512_DIGEST_SIZE];
     Aes aes;
 
+    (void)wc_Sha256Hash(key, sizeof(key), out);
     (void)wc_Sha512Hash(key, sizeof(key), out);
     (void)wc_curve25519_make_pub(CURVE25519_KEYSIZE, out, sizeof(key), key);
     if (wc_AesInit(&aes, NULL, INVALID_DEVID) != 0)
