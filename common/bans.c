@@ -33,6 +33,9 @@ struct bans {
     struct entry *entries;
 };
 
+/* one for the program, beside its other variables: a reader writes to it */
+static struct bans table;
+
 #define BANS_SIZE (BANS_MAX * sizeof(struct entry))
 
 /* split - an address as two numbers; false: none, a unix socket's. Of IPv6 the
@@ -71,10 +74,11 @@ page_open(struct bans *bans, struct why *why)
 enum err
 bans_new(struct bans **out, struct why *why)
 {
-    struct bans *bans = mem_new(sizeof(*bans));
+    struct bans *bans = &table;
     enum err err;
 
     *out = NULL;
+    bans->entries = NULL;
     bans->fd = memfd_create("mtlsd-bans", MFD_ALLOW_SEALING | MFD_CLOEXEC);
     if (bans->fd < 0)
         err = why_errno(why, ERR_SYS, "bans: memfd_create");
@@ -88,7 +92,6 @@ bans_new(struct bans **out, struct why *why)
         munmap(bans->entries, BANS_SIZE);
     if (bans->fd >= 0)
         close(bans->fd);
-    free(bans);
     return err;
 }
 

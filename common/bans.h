@@ -17,7 +17,7 @@
  */
 struct bans;
 
-/* bans_new - the master's writable view; fd inside is kept for workers */
+/* bans_new - once; the master's writable view; fd inside is kept for workers */
 enum err bans_new(struct bans **out, struct why *why);
 /* bans_add - refuse addr (16 bytes, IPv4 mapped) until until_ms; the entry that
  * ends first makes room when the table is full */

@@ -15,12 +15,18 @@
 
 struct board {
     size_t count, page;
-    size_t next; /* where the search for a free one starts */
     char *base;
-    bool *taken;
+    struct ledger *ledger; /* the owner's alone: no child has it */
 };
 
-_Static_assert(sizeof(struct slot) <= 4096, "a slot is one page");
+struct ledger {
+    size_t next;  /* where the search for a free one starts */
+    bool taken[]; /* by index */
+};
+
+#define PLACE 4096 /* the usual size of a page */
+
+_Static_assert(sizeof(struct slot) <= PLACE, "a slot is one page");
 
 enum err
 board_new(size_t count, struct board **out, struct why *why)
@@ -40,7 +46,7 @@ board_new(size_t count, struct board **out, struct why *why)
     board->count = count;
     board->page = page;
     board->base = base;
-    board->taken = mem_new(count * sizeof(*board->taken));
+    board->ledger = mem_own(sizeof(*board->ledger) + count * sizeof(bool));
     *out = board;
     return ERR_OK;
 }
@@ -57,12 +63,12 @@ int
 board_take(struct board *board)
 {
     for (size_t i = 0; i < board->count; i++) {
-        size_t at = (board->next + i) % board->count;
+        size_t at = (board->ledger->next + i) % board->count;
 
-        if (board->taken[at])
+        if (board->ledger->taken[at])
             continue;
-        board->taken[at] = true;
-        board->next = at + 1;
+        board->ledger->taken[at] = true;
+        board->ledger->next = at + 1;
         memset(board->base + at * board->page, 0, board->page);
         return (int)at;
     }
@@ -74,12 +80,12 @@ board_give(struct board *board, int index)
 {
     if (board_slot(board, index) == NULL)
         return;
-    board->taken[index] = false;
+    board->ledger->taken[index] = false;
     /* back to the kernel: a rush leaves nothing behind */
     (void)madvise(board_slot(board, index), board->page, MADV_REMOVE);
     /* low slots first: the pages in use stay few */
-    if ((size_t)index < board->next)
-        board->next = (size_t)index;
+    if ((size_t)index < board->ledger->next)
+        board->ledger->next = (size_t)index;
 }
 
 /* unmap - a span of pages, which may be empty */
@@ -91,19 +97,35 @@ unmap(char *from, const char *to, struct why *why)
     return ERR_OK;
 }
 
+/* settle - move the slot to a page among the process's own variables: alone in
+ * its part of the address space it would have page tables of its own, as large
+ * as itself. Where pages are larger it stays. */
+static char *
+settle(char *slot, size_t page)
+{
+    static _Alignas(PLACE) char place[PLACE];
+
+    if (page != PLACE || mremap(slot, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                place) == MAP_FAILED)
+        return slot;
+    return place;
+}
+
 enum err
-board_keep_only(struct board *board, int index, struct why *why)
+board_keep_only(struct board *board, int index, struct slot **slot,
+                struct why *why)
 {
     char *end = board->base + board->count * board->page;
-    char *slot = (char *)board_slot(board, index);
-    char *behind = slot == NULL ? end : slot + board->page;
-    enum err err = unmap(board->base, slot == NULL ? end : slot, why);
+    char *kept = (char *)board_slot(board, index), *hole = kept;
+    enum err err;
 
-    if (err == ERR_OK)
-        err = unmap(behind, end, why);
-    if (err != ERR_OK)
-        return err;
-    free(board->taken);
-    memset(board, 0, sizeof(*board));
-    return ERR_OK;
+    if (kept == NULL)
+        return unmap(board->base, end, why);
+    if ((kept = settle(kept, board->page)) != hole)
+        err = unmap(board->base, end, why);
+    else if ((err = unmap(board->base, kept, why)) == ERR_OK)
+        err = unmap(kept + board->page, end, why);
+    if (slot != NULL)
+        *slot = (void *)kept;
+    return err;
 }

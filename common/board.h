@@ -41,7 +41,9 @@ enum err board_new(size_t count, struct board **out, struct why *why);
 int board_take(struct board *board);
 void board_give(struct board *board, int index);
 struct slot *board_slot(const struct board *board, int index);
-/* board_keep_only - unmap every other page in this process; the slot stays
- * valid, the board is no more to be used. With -1 not one page is kept. */
-enum err board_keep_only(struct board *board, int index, struct why *why);
+/* board_keep_only - in a child: unmap every other page; *slot, which may be
+ * NULL, is where the one that is kept lies now. The board and slots known from
+ * before are no more to be used. With -1 not one page is kept. */
+enum err board_keep_only(struct board *board, int index, struct slot **slot,
+                         struct why *why);
 #endif

@@ -272,7 +272,10 @@ close_span(int first, int last)
 
 /* for children: opened while the file system is still there, because a jailed
  * process cannot open it any more */
-static int null_fd = -1;
+static struct {
+    bool open;
+    int fd;
+} null;
 
 /* in_list - keep is short */
 static bool
@@ -296,11 +299,11 @@ mute(const int *keep, size_t count)
     int last = STDERR_FILENO;
 #endif
 
-    for (int fd = 0; null_fd >= 0 && fd <= last; fd++)
+    for (int fd = 0; null.open && fd <= last; fd++)
         if (!in_list(keep, count, fd))
-            (void)dup2(null_fd, fd);
-    if (!in_list(keep, count, null_fd))
-        null_fd = -1; /* closed with the others */
+            (void)dup2(null.fd, fd);
+    if (!in_list(keep, count, null.fd))
+        null.open = false; /* closed with the others */
 }
 
 void
@@ -341,8 +344,9 @@ fdio_std(struct why *why)
         if (open("/dev/null", O_RDWR) != fd)
             return why_errno(why, ERR_SYS, "cannot open /dev/null as %d", fd);
     }
-    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null_fd < 0)
+    null.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    null.open = null.fd >= 0;
+    if (!null.open)
         return why_errno(why, ERR_SYS, "cannot open /dev/null");
     return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 _Noreturn static void
@@ -51,6 +52,35 @@ mem_array(void *old, size_t count, size_t size)
     if ((at = reallocarray(old, count, size)) == NULL)
         give_up();
     return at;
+}
+
+/* before what mem_own gives: how long the mapping is */
+union own {
+    size_t len;
+    max_align_t align;
+};
+
+void *
+mem_own(size_t size)
+{
+    size_t len = sizeof(union own) + size;
+    union own *own = mmap(NULL, len, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (len < size || own == MAP_FAILED ||
+        madvise(own, len, MADV_DONTFORK) != 0)
+        give_up();
+    own->len = len;
+    return own + 1;
+}
+
+void
+mem_own_free(void *at)
+{
+    union own *own = at;
+
+    if (own != NULL)
+        (void)munmap(own - 1, own[-1].len);
 }
 
 void

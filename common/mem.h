@@ -11,6 +11,15 @@ void *mem_new(size_t size);
 char *mem_copy(const char *text);
 void *mem_array(void *old, size_t count, size_t size);
 
+/*
+ * mem_own, mem_own_free - zeroed memory that a forked child does not get: an
+ * access there ends it. For tables that the master goes on writing: it is no
+ * child's business, and each page that the master writes between two forks
+ * would be one more page of the child's. On failure as mem_new.
+ */
+void *mem_own(size_t size);
+void mem_own_free(void *at);
+
 /* mem_wipe - explicit_bzero(3), accepts NULL */
 void mem_wipe(void *at, size_t len);
 #endif

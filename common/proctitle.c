@@ -7,16 +7,24 @@
  */
 #include "common/proctitle.h"
 #include "common/mem.h"
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define STACK_MAX (8u << 20) /* nothing else is mapped so close below it */
+
 static char *title_at;
-static size_t title_room; /* with the NUL */
-static char comm[16];     /* what the kernel has: it cuts to 15 */
+static size_t title_room;          /* with the NUL */
+static char comm[16];              /* what the kernel has: it cuts to 15 */
+static const void *argv_at;        /* the kernel's; frames lie below */
+static uintptr_t stack_end;        /* 0: not known */
+static struct prctl_mm_map layout; /* of this process, as the kernel has it */
 
 /* copy_vector - copies of count strings, NULL behind */
 static char **
@@ -36,6 +44,49 @@ extend(char *end, char *next)
     return next == end ? end + strlen(next) + 1 : end;
 }
 
+/* look_at_stack - its end, from /proc/self/maps */
+static uintptr_t
+look_at_stack(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    uintptr_t end = 0, at;
+    char line[512];
+
+    while (maps != NULL && end == 0 && fgets(line, sizeof(line), maps) != NULL)
+        if (strstr(line, " [stack]") != NULL &&
+            sscanf(line, "%*x-%" SCNxPTR, &at) == 1)
+            end = at;
+    if (maps != NULL)
+        fclose(maps);
+    return end;
+}
+
+/* look_at_layout - what proctitle_move must tell the kernel again, proc(5) */
+static void
+look_at_layout(void)
+{
+    FILE *stat = fopen("/proc/self/stat", "re");
+    char line[2048] = "";
+    const char *at;
+    struct prctl_mm_map *to = &layout;
+    bool done;
+
+    if (stat == NULL)
+        return;
+    at = fgets(line, sizeof(line), stat) != NULL ? strrchr(line, ')') : NULL;
+    done = at != NULL &&
+           sscanf(at,
+                  ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+                  "%*d %*d %*d %*d %*d %*u %*u %*d %*u %llu %llu %llu %*u %*u "
+                  "%*u %*u %*u %*u %*u %*u %*u %*d %*d %*u %*u %*u %*u %*d "
+                  "%llu %llu %llu",
+                  &to->start_code, &to->end_code, &to->start_stack,
+                  &to->start_data, &to->end_data, &to->start_brk) == 6;
+    fclose(stat);
+    if (done)
+        stack_end = look_at_stack();
+}
+
 char **
 proctitle_init(int argc, char **argv)
 {
@@ -50,11 +101,48 @@ proctitle_init(int argc, char **argv)
     for (size_t i = 0; end != NULL && i < vars; i++)
         end = extend(end, environ[i]);
     environ = copy_vector(environ, vars);
+    argv_at = argv;
+    look_at_layout();
     if (end != NULL && end > argv[0]) {
         title_at = argv[0];
         title_room = (size_t)(end - argv[0]);
     }
     return copy;
+}
+
+/* tell_kernel - where the title is now */
+static bool
+tell_kernel(char *to, size_t room)
+{
+    struct prctl_mm_map map = layout;
+
+    if (stack_end == 0)
+        return false;
+    map.brk = (uintptr_t)sbrk(0);
+    map.arg_start = (uintptr_t)to;
+    map.arg_end = map.env_start = map.env_end = (uintptr_t)to + room;
+    map.exe_fd = (uint32_t)-1;
+    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+}
+
+void
+proctitle_move(char *to, size_t room)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end, low;
+
+    if (title_at == NULL)
+        return;
+    memset(to, 0, room);
+    memcpy(to, title_at, title_room < room ? title_room : room - 1);
+    low = (uintptr_t)argv_at / page * page - STACK_MAX;
+    if (tell_kernel(to, room)) {
+        title_at = to;
+        title_room = room;
+        (void)munmap((void *)low, stack_end - low);
+    } else {
+        end = (uintptr_t)argv_at / page * page;
+        (void)madvise((void *)low, end - low, MADV_DONTNEED);
+    }
 }
 
 void

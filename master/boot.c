@@ -135,7 +135,7 @@ open_pools(struct master *master, const struct conf *conf, struct why *why)
     enum err err = ERR_OK;
     size_t i;
 
-    master->pool = mem_new(conf->service_count * sizeof(*master->pool));
+    master->pool = mem_own(conf->service_count * sizeof(*master->pool));
     master->pool_count = conf->service_count;
     for (i = 0; err == ERR_OK && i < conf->service_count; i++)
         err = open_pool(master, &conf->service[i], &master->pool[i], why);

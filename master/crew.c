@@ -3,12 +3,11 @@
  *
  * Owns an open-addressed hash table (linear probing, deletion by shifting
  * back), because every report and every death looks one up, and ten thousand
- * workers must cost what ten do. Never signals anybody.
+ * workers must cost what ten do. No worker inherits it. Never signals anybody.
  */
 #include "master/crew.h"
 #include "common/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct crew {
@@ -26,10 +25,10 @@ home(const struct crew *crew, pid_t pid)
 struct crew *
 crew_new(void)
 {
-    struct crew *crew = mem_new(sizeof(*crew));
+    struct crew *crew = mem_own(sizeof(*crew));
 
     crew->room = 64;
-    crew->member = mem_new(crew->room * sizeof(*crew->member));
+    crew->member = mem_own(crew->room * sizeof(*crew->member));
     return crew;
 }
 
@@ -38,8 +37,8 @@ crew_free(struct crew *crew)
 {
     if (crew == NULL)
         return;
-    free(crew->member);
-    free(crew);
+    mem_own_free(crew->member);
+    mem_own_free(crew);
 }
 
 /* place - the entry of pid, or the free one where it would go */
@@ -60,11 +59,11 @@ grow(struct crew *crew)
     size_t i;
 
     crew->room *= 2;
-    crew->member = mem_new(crew->room * sizeof(*crew->member));
+    crew->member = mem_own(crew->room * sizeof(*crew->member));
     for (i = 0; i < old.room; i++)
         if (old.member[i].pid != 0)
             *place(crew, old.member[i].pid) = old.member[i];
-    free(old.member);
+    mem_own_free(old.member);
 }
 
 struct crew_member *

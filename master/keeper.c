@@ -32,7 +32,8 @@ struct one {
 };
 
 struct keepers {
-    size_t count, next;
+    size_t count;
+    size_t *next; /* whose turn it is; no child's business */
     size_t key_count;
     struct public_key
         *keys; /* as the first keeper said; the others must agree */
@@ -191,6 +192,7 @@ keepers_start(size_t count, const struct keeper_key *keys, size_t key_count,
     enum err err;
 
     keepers->count = count;
+    keepers->next = mem_own(sizeof(*keepers->next));
     keepers->key_count = key_count;
     keepers->keys = mem_new((key_count + 1) * sizeof(keepers->keys[0]));
     for (size_t i = 0; i < count; i++)
@@ -223,9 +225,9 @@ hand_over(struct keepers *keepers, uint16_t service, const int *fds,
     struct keeper_packet packet = { .word = KEEPER_WORKER, .service = service };
 
     for (size_t tried = 0; tried < keepers->count; tried++) {
-        struct one *one = &keepers->one[keepers->next];
+        struct one *one = &keepers->one[*keepers->next];
 
-        keepers->next = (keepers->next + 1) % keepers->count;
+        *keepers->next = (*keepers->next + 1) % keepers->count;
         if (one->control >= 0 &&
             fdio_send_all(one->control, &packet, KEEPER_PACKET_HEAD, fds, count,
                           0, why) == ERR_OK)
@@ -278,5 +280,6 @@ keepers_free(struct keepers *keepers)
     for (size_t i = 0; i < keepers->key_count; i++)
         free(keepers->keys[i].der);
     free(keepers->keys);
+    mem_own_free(keepers->next);
     free(keepers);
 }

@@ -9,6 +9,7 @@
  */
 #include <wolfssl/options.h>
 #include "master/keymem.h"
+#include "common/blocks.h"
 #include "common/mem.h"
 
 #include <errno.h>
@@ -27,14 +28,6 @@
     447 /* Linux 5.14; the same number on every architecture */
 #endif
 
-#define ALIGN 16u
-#define TAKEN 0x6b65796du /* mark of a block in use */
-
-struct block {
-    size_t size;        /* with this header, multiple of ALIGN */
-    struct block *next; /* free: the next one by address; else TAKEN */
-};
-
 struct head { /* inside the arena: contexts hold registers */
     ucontext_t outside, inside;
     int (*run)(void *arg);
@@ -48,10 +41,7 @@ static struct {
     size_t map_len;
     uint8_t *stack;
     struct head *head;
-    uint8_t *heap;
-    size_t heap_len;
-    struct block *free; /* by address */
-    size_t used, peak;
+    struct blocks heap;
 } arena = { .kind = "none" };
 
 static size_t
@@ -142,10 +132,8 @@ lay_out(uint8_t *start, size_t len)
 
     arena.stack = start;
     arena.head = (struct head *)(void *)(start + KEYMEM_STACK);
-    arena.heap = start + KEYMEM_STACK + head;
-    arena.heap_len = len - KEYMEM_STACK - head;
-    arena.free = (struct block *)(void *)arena.heap;
-    *arena.free = (struct block){ .size = arena.heap_len };
+    blocks_init(&arena.heap, start + KEYMEM_STACK + head,
+                len - KEYMEM_STACK - head);
 }
 
 enum err
@@ -198,7 +186,7 @@ bool
 keymem_holds(const void *at, size_t len)
 {
     uintptr_t start = (uintptr_t)arena.stack;
-    uintptr_t end = (uintptr_t)arena.heap + arena.heap_len;
+    uintptr_t end = (uintptr_t)arena.heap.start + arena.heap.len;
 
     return arena.map != NULL && (uintptr_t)at >= start &&
            (uintptr_t)at <= end && len <= end - (uintptr_t)at;
@@ -251,120 +239,29 @@ keymem_peak(size_t *heap, size_t *stack)
     while (i < KEYMEM_STACK && arena.stack[i] == 0)
         i++;
     *stack = KEYMEM_STACK - i;
-    *heap = arena.peak;
+    *heap = arena.heap.peak;
 }
 
-/* --- the heap: a free list by address; blocks in use are in no list --- */
-
-static bool
-is_heap(const void *at)
-{
-    return (uintptr_t)at > (uintptr_t)arena.heap &&
-           (uintptr_t)at < (uintptr_t)arena.heap + arena.heap_len;
-}
-
-/* block_of - the header before a payload; a stray or twice freed pointer
- * ends the process */
-static struct block *
-block_of(void *at)
-{
-    struct block *block = (struct block *)at - 1;
-
-    if ((uintptr_t)at % ALIGN != 0 || (uintptr_t)block->next != TAKEN)
-        abort();
-    return block;
-}
-
-/* cut - use the first `size` bytes of a free block; what is left stays free */
-static void
-cut(struct block **link, struct block *block, size_t size)
-{
-    if (block->size - size >= 2 * sizeof(struct block)) {
-        struct block *rest = (struct block *)(void *)((uint8_t *)block + size);
-
-        *rest =
-            (struct block){ .size = block->size - size, .next = block->next };
-        block->size = size;
-        *link = rest;
-    } else {
-        *link = block->next;
-    }
-}
+/* --- the heap --- */
 
 void *
 keymem_alloc(size_t size)
 {
-    struct block **link = &arena.free;
-    struct block *block;
-
-    if (size > arena.heap_len)
-        return NULL;
-    size = round_up(size == 0 ? 1 : size, ALIGN) + sizeof(struct block);
-    while ((block = *link) != NULL && block->size < size)
-        link = &block->next;
-    if (block == NULL)
-        return NULL;
-    cut(link, block, size);
-    block->next = (struct block *)(uintptr_t)TAKEN;
-    arena.used += block->size;
-    if (arena.used > arena.peak)
-        arena.peak = arena.used;
-    return block + 1;
-}
-
-/* join - make one block of two neighbours */
-static void
-join(struct block *left)
-{
-    struct block *right = left->next;
-
-    if (right == NULL || (uint8_t *)left + left->size != (uint8_t *)right)
-        return;
-    left->size += right->size;
-    left->next = right->next;
-    memset(right, 0, sizeof(*right));
+    return blocks_alloc(&arena.heap, size);
 }
 
 void
 keymem_free(void *at)
 {
-    struct block *before = NULL;
-    struct block **link = &arena.free;
-    struct block *block;
-
-    if (!is_heap(at))
-        return;
-    block = block_of(at);
-    arena.used -= block->size;
-    mem_wipe(at, block->size - sizeof(*block));
-    while (*link != NULL && *link < block) {
-        before = *link;
-        link = &before->next;
-    }
-    block->next = *link;
-    *link = block;
-    join(block);
-    if (before != NULL)
-        join(before);
+    if (blocks_has(&arena.heap, at))
+        blocks_free(&arena.heap, at);
 }
 
 void *
 keymem_realloc(void *old, size_t size)
 {
-    size_t had;
-    void *fresh;
-
     if (old == NULL)
         return keymem_alloc(size);
-    if (!is_heap(old))
-        return NULL;
-    had = block_of(old)->size - sizeof(struct block);
-    if (size <= had && size > 0)
-        return old;
-    fresh = keymem_alloc(size);
-    if (fresh == NULL)
-        return NULL;
-    memcpy(fresh, old, had < size ? had : size);
-    keymem_free(old);
-    return fresh;
+    return blocks_has(&arena.heap, old) ? blocks_resize(&arena.heap, old, size)
+                                        : NULL;
 }

@@ -152,12 +152,16 @@ die(const char *what, const struct why *why)
     _exit(EXIT_CONFINE);
 }
 
-/* keep_only - close every descriptor that the brief does not name */
+/* keep_only - close every descriptor that the brief does not name. A list on
+ * the stack, as a rule: malloc(3) would write pages that stay with the worker. */
 static void
 keep_only(const struct worker_brief *brief, const struct master *master)
 {
+    int few[64];
     size_t count = 0, room = brief->listen_count + 7;
-    int *keep = mem_new(room * sizeof(*keep));
+    int *keep = room <= sizeof(few) / sizeof(*few)
+                    ? few
+                    : mem_new(room * sizeof(*keep));
 
     memcpy(keep, brief->listen_fd, brief->listen_count * sizeof(*keep));
     count = brief->listen_count;
@@ -169,7 +173,8 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     keep[count++] = bans_fd(master->bans);
     keep[count++] = log_fd();
     fdio_close_except(keep, count);
-    free(keep);
+    if (keep != few)
+        free(keep);
 }
 
 /* child - from a copy of the master to a worker */
@@ -181,7 +186,7 @@ child(struct master *master, struct worker_brief *brief, int slot)
     keep_only(brief, master);
     if (jail_enter(&master->jail, &why) != ERR_OK)
         die("jail", &why);
-    if (board_keep_only(master->board, slot, &why) != ERR_OK)
+    if (board_keep_only(master->board, slot, &brief->slot, &why) != ERR_OK)
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
@@ -240,7 +245,8 @@ fork_one(struct batch *batch, size_t i, struct why *why)
     if (slot < 0)
         return why_set(why, ERR_SYS, "the scoreboard is full");
     brief = brief_for(batch, i, slot);
-    if ((pid = fork()) == 0)
+    /* not fork(2)'s library half, which writes to pages of its own */
+    if ((pid = _Fork()) == 0)
         child(master, &brief, slot);
     if (pid > 0) {
         enlist(master, batch->pool, pid, slot);

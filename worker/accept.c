@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/report.h"
+#include "worker/ground.h"
 #include "worker/wait.h"
 #include "worker/worker.h"
 
@@ -163,6 +164,19 @@ look(struct accept *accept, const struct epoll_event *events, int count,
     return over ? ERR_STOP : ERR_AGAIN;
 }
 
+/* next_events - wait; after a moment, with no more memory than that takes */
+static int
+next_events(int epoll_fd, struct epoll_event *events)
+{
+    int count = epoll_pwait(epoll_fd, events, EVENTS_AT_ONCE, WAIT_MOMENT_MS,
+                            wait_idle_mask());
+
+    if (count != 0)
+        return count;
+    ground_rest();
+    return epoll_pwait(epoll_fd, events, EVENTS_AT_ONCE, -1, wait_idle_mask());
+}
+
 enum err
 accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
             socklen_t *len, struct why *why)
@@ -178,8 +192,7 @@ accept_next(struct accept *accept, int *fd, struct sockaddr_storage *sa,
     if (!accept->watching && listen_for(accept, true, why) != ERR_OK)
         return ERR_SYS;
     while (err == ERR_AGAIN) {
-        count = epoll_pwait(accept->epoll_fd, events, EVENTS_AT_ONCE, -1,
-                            wait_idle_mask());
+        count = next_events(accept->epoll_fd, events);
         if (count < 0 && errno != EINTR)
             return why_errno(why, ERR_SYS, "epoll_pwait");
         err = look(accept, events, count, fd, sa, len);

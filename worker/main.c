@@ -12,6 +12,7 @@
 #include "worker/accept.h"
 #include "worker/canary.h"
 #include "worker/confine.h"
+#include "worker/ground.h"
 #include "worker/serve.h"
 #include "worker/wait.h"
 #include "worker/worker.h"
@@ -64,12 +65,14 @@ used_up(const struct serve *serve)
     return serve->last || wait_stopped() || serve_gone(serve);
 }
 
+/* work - a whole life; on the worker's own ground */
 static void
-work(const struct worker_brief *brief)
+work(const void *arg)
 {
+    const struct worker_brief *brief = arg;
     struct sockaddr_storage sa;
+    static struct serve serve; /* large, and mostly never touched */
     struct accept accept;
-    struct serve serve;
     struct why why;
     socklen_t len;
     enum err err;
@@ -86,12 +89,12 @@ work(const struct worker_brief *brief)
         if (err == ERR_OK)
             serve_connection(&serve, fd, &sa, len);
     } while (err == ERR_OK && !used_up(&serve));
+    _exit(EXIT_OK);
 }
 
 _Noreturn void
 worker_main(const struct worker_brief *brief)
 {
     canary_redraw();
-    work(brief);
-    _exit(EXIT_OK);
+    ground_run(work, brief, sizeof(*brief));
 }

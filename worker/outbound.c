@@ -7,7 +7,7 @@
 #include "worker/outbound.h"
 #include "common/clock.h"
 #include "common/conf.h"
-#include "common/mem.h"
+#include "worker/ground.h"
 #include "worker/worker.h"
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +40,7 @@ outbounds_init(const struct worker_brief *brief, struct outbounds *out,
     enum err err = ERR_OK;
 
     out->brief = brief;
-    out->route = mem_new(count * sizeof(*out->route));
+    out->route = ground_new(count * sizeof(*out->route));
     for (i = 0; err == ERR_OK && i < count; i++)
         if (brief->service->route[i].tls)
             err = route_init(brief, i, &out->route[i], why);

@@ -482,7 +482,6 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
 {
     enum err err = ERR_OK;
 
-    memset(serve, 0, sizeof(*serve));
     serve->brief = brief;
     serve->sign.keeper_fd = brief->keeper_fd;
     serve->sign.side = KEYWIRE_CLIENT_SIDE;

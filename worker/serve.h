@@ -20,7 +20,8 @@ struct serve { /* what lives as long as the worker */
     struct outbound outbound; /* the one that is open, if any */
 };
 
-/* serve_init - everything that a worker makes once; after the fork */
+/* serve_init - everything that a worker makes once; after the fork. *serve is
+ * all zero. */
 enum err serve_init(struct serve *serve, const struct worker_brief *brief,
                     struct why *why);
 

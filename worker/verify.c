@@ -77,14 +77,16 @@ verify_code(int code)
     }
 }
 
-/* leaf_keep - our own copy: the library's is gone after the callback */
+/* leaf_keep - our own copy: the library's is gone after the callback. In the
+ * library's heap, which is where a worker writes anyway (ground.h). */
 static bool
 leaf_keep(struct session *session, struct span leaf)
 {
     uint8_t *room;
 
     if (leaf.len > session->leaf_room) {
-        if ((room = realloc(session->leaf, leaf.len)) == NULL)
+        room = XREALLOC(session->leaf, leaf.len, NULL, DYNAMIC_TYPE_CERT);
+        if (room == NULL)
             return false;
         session->leaf = room;
         session->leaf_room = leaf.len;

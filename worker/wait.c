@@ -6,6 +6,7 @@
  */
 #include "worker/wait.h"
 #include "common/clock.h"
+#include "worker/ground.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -82,6 +83,26 @@ wait_goodbye(void)
     goodbye = true;
 }
 
+/* sleep_for - ppoll(2) with SIGTERM let in, ms < 0: for ever. Whoever waits for
+ * longer than a moment gives back what the work before has touched. */
+static int
+sleep_for(struct pollfd *items, size_t count, int ms)
+{
+    struct timespec moment = { .tv_nsec = WAIT_MOMENT_MS * 1000000L }, left;
+    int n;
+
+    if (ms < 0 || ms > WAIT_MOMENT_MS) {
+        n = ppoll(items, (nfds_t)count, &moment, &wait_mask);
+        if (n != 0)
+            return n;
+        ground_rest();
+        ms -= ms < 0 ? 0 : WAIT_MOMENT_MS;
+    }
+    left.tv_sec = ms / 1000;
+    left.tv_nsec = (long)(ms % 1000) * 1000000L;
+    return ppoll(items, (nfds_t)count, ms < 0 ? NULL : &left, &wait_mask);
+}
+
 /* stop_now - must this wait end because of SIGTERM? */
 static bool
 stop_now(bool look)
@@ -94,16 +115,12 @@ stop_now(bool look)
 enum err
 wait_for(struct pollfd *items, size_t count, int64_t deadline)
 {
-    struct timespec left;
-    int ms, n;
+    int n;
 
     for (;;) {
         if (stop_now(false))
             return ERR_STOP;
-        ms = clock_left(deadline);
-        left.tv_sec = ms / 1000;
-        left.tv_nsec = (long)(ms % 1000) * 1000000L;
-        n = ppoll(items, (nfds_t)count, ms < 0 ? NULL : &left, &wait_mask);
+        n = sleep_for(items, count, clock_left(deadline));
         if (n > 0)
             return stop_now(++ready_count % LOOK_EVERY == 0) ? ERR_STOP
                                                              : ERR_OK;

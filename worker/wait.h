@@ -25,6 +25,9 @@ enum err wait_init(struct why *why);
  */
 enum err wait_for(struct pollfd *items, size_t count, int64_t deadline);
 
+/* a wait that is longer gives memory back (ground_rest) */
+#define WAIT_MOMENT_MS 300
+
 /* wait_idle_mask - for the idle epoll_pwait: a mask that lets SIGTERM in */
 const void *wait_idle_mask(void); /* sigset_t * */
 

@@ -66,10 +66,19 @@ def status(pid):
     return {key: value.split() for key, _, value in pairs}
 
 
-def private_dirty(pid):
-    """Bytes."""
+def _rollup(pid, *names):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Private_Dirty:\s+(\d+) kB", text, re.M)[1]) * 1024
+    return sum(int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) for name in names) * 1024
+
+
+def anonymous(pid):
+    """Bytes that are of no file, whoever shares them."""
+    return _rollup(pid, "Anonymous")
+
+
+def private(pid):
+    """Bytes that nobody shares."""
+    return _rollup(pid, "Private_Clean", "Private_Dirty")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ teardown(void **state)
 
     (void)state;
     assert_int_equal(bans_read_only(bans, &why), ERR_OK);
-    free(bans);
     return 0;
 }
 

@@ -30,7 +30,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    assert_int_equal(board_keep_only(board, -1, NULL), ERR_OK);
+    assert_int_equal(board_keep_only(board, -1, NULL, NULL), ERR_OK);
     free(board);
     return 0;
 }
@@ -88,15 +88,16 @@ static void
 keep_one(void *arg)
 {
     int index = *(int *)arg;
-    struct slot *slots[COUNT];
+    struct slot *slots[COUNT], *kept = NULL;
 
     for (int i = 0; i < COUNT; i++)
         slots[i] = board_slot(board, i);
-    child_must(board_keep_only(board, index, NULL) == ERR_OK);
+    child_must(board_keep_only(board, index, &kept, NULL) == ERR_OK);
     for (int i = 0; i < COUNT; i++)
-        child_must(is_mapped(slots[i]) == (i == index));
+        child_must(is_mapped(slots[i]) == (slots[i] == kept));
+    child_must((kept != NULL) == (index >= 0));
     if (index >= 0)
-        slots[index]->connections = 42;
+        kept->connections = 42;
 }
 
 static void
@@ -117,7 +118,7 @@ read_neighbour(void *arg)
 
     (void)arg;
     signal(SIGSEGV, SIG_DFL);
-    child_must(board_keep_only(board, 5, NULL) == ERR_OK);
+    child_must(board_keep_only(board, 5, NULL, NULL) == ERR_OK);
     if (slot->connections == 0)
         _exit(3);
 }
