@@ -92,7 +92,10 @@ links_blame(void *ctx, size_t route)
 static bool
 take(struct stream *from, char *buf, size_t *len)
 {
-    ssize_t n = stream_read(from, buf + *len, PEERS_BUF - 1 - *len);
+    ssize_t n;
+
+    stream_recheck(from); /* each call is at another time */
+    n = stream_read(from, buf + *len, PEERS_BUF - 1 - *len);
 
     if (n <= 0)
         return false;

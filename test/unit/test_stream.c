@@ -273,12 +273,12 @@ reading_waits_while_there_is_no_room_for_answers(void **state)
         (void)ends_wait(ends.here.fd, POLLIN);
         fd = ends.here.fd;
         ends.here.fd = full.here.fd; /* takes nothing */
-        memset(ends.here.spill, 0, STREAM_SPILL);
-        ends.here.spill_len = STREAM_SPILL - 100; /* as after many answers */
+        memset(ends.here.spill.at, 0, SPILL_SIZE);
+        ends.here.spill.len = SPILL_SIZE - 100; /* as after many answers */
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
         assert_int_equal(ends.here.read_events, POLLOUT);
         ends.here.fd = fd;
-        ends.here.spill_len = 0;
+        ends.here.spill.len = 0;
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 1);
         ends_close(&ends);
     }
