@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define AHEAD_SIZE 65536
+#define AHEAD_SIZE 131072
 #define AHEAD_ENDS 4
 
 /*

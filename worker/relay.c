@@ -19,7 +19,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define BUF_SIZE 65536 /* four records: one recv(2) or send(2) for all */
+/* Eight records: one recv(2), or one send(2), for all of them. Measured: 64 KiB
+ * costs an eighth more, 256 KiB gains nothing. */
+#define BUF_SIZE 131072
 
 /* After one end broke, the other end gets this long for what it has not yet
  * taken; then it is reset too. */

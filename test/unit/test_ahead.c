@@ -128,8 +128,8 @@ bulk(void)
     static char much[AHEAD_SIZE];
 
     memset(much, 'x', sizeof(much));
-    for (size_t at = 0; at < sizeof(much); at += 4096)
-        assert_int_equal(send(pair[1], much + at, 4096, 0), 4096);
+    for (size_t at = 0; at < sizeof(much); at += 16384)
+        assert_int_equal(send(pair[1], much + at, 16384, 0), 16384);
 }
 
 static void
