@@ -251,6 +251,15 @@ __wrap_log_send(struct log_line *line)
     now->lines++;
 }
 
+bool
+http_peers_served(int fd)
+{
+    for (size_t i = 0; now != NULL && i < now->ups; i++)
+        if (fd == ups[i].here.fd)
+            return true;
+    return fd == client.here.fd;
+}
+
 void
 http_peers_run(struct http_peers *peers)
 {
