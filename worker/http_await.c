@@ -9,6 +9,9 @@
 #include "worker/stream.h"
 #include "worker/wait.h"
 
+/* After so long a silence memory that only large requests need goes back. */
+#define PAUSE_MS 1000
+
 bool
 http_end_with(struct http_conn *conn, enum reason end, bool abort)
 {
@@ -36,6 +39,26 @@ silent(const struct http_conn *conn, const struct http_scan *scan)
     return conn->client.in.len <= scan->lead;
 }
 
+/* doze - wait; between requests, after a large one, a pause first, which tells
+ * whether its memory is needed again soon */
+static enum err
+doze(struct http_conn *conn, struct pollfd *item, int64_t deadline)
+{
+    int64_t pause;
+    enum err err;
+
+    if (http_end_heavy(&conn->client) || http_end_heavy(&conn->upstream)) {
+        pause = clock_deadline(PAUSE_MS);
+        if (pause < deadline) {
+            if ((err = wait_for(item, 1, pause)) != ERR_TIMEOUT)
+                return err;
+            http_end_trim(&conn->client);
+            http_end_trim(&conn->upstream);
+        }
+    }
+    return wait_for(item, 1, deadline);
+}
+
 /* pause_for - until there is more to read. HTTP_LOOK_HEAD: there is */
 static enum http_look
 pause_for(struct http_conn *conn, const struct http_scan *scan,
@@ -43,7 +66,7 @@ pause_for(struct http_conn *conn, const struct http_scan *scan,
 {
     const struct stream *client = conn->client.stream;
     struct pollfd item = { .fd = client->fd, .events = client->read_events };
-    enum err err = wait_for(&item, 1, deadline);
+    enum err err = doze(conn, &item, deadline);
     bool quiet = silent(conn, scan);
 
     if (err == ERR_OK && clock_left(deadline) != 0)

@@ -35,6 +35,7 @@ struct http_conn {
     /* this exchange */
     enum http_stage stage;
     unsigned interim;   /* 1xx responses so far */
+    bool heard;         /* the upstream may have said something */
     bool replied;       /* bytes of a final response are on their way */
     bool keep;          /* the client's connection stays */
     bool keep_upstream; /* so does the upstream's */

@@ -7,7 +7,7 @@
  * Must never wait, close or log.
  */
 #include "worker/http_end.h"
-#include "common/mem.h"
+#include "worker/pages.h"
 #include "worker/stream.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +18,23 @@
 #define CHUNK_ROOM  40
 #define WORTH_WHILE 1024
 
+/* bytes_init - whole pages, so that they can be given back */
 static bool
 bytes_init(struct http_bytes *bytes, size_t size)
 {
-    bytes->size = size;
+    bytes->size = (size + PAGES_SIZE - 1) / PAGES_SIZE * PAGES_SIZE;
     bytes->off = bytes->len = bytes->top = 0;
-    return (bytes->at = malloc(size)) != NULL;
+    return (bytes->at = aligned_alloc(PAGES_SIZE, bytes->size)) != NULL;
+}
+
+/* bytes_forget - what went through, but not what is still wanted */
+static void
+bytes_forget(struct http_bytes *bytes)
+{
+    if (bytes->len > 0)
+        return;
+    pages_forget(bytes->at, bytes->top);
+    bytes->off = bytes->top = 0;
 }
 
 bool
@@ -53,10 +64,24 @@ http_end_open(struct http_end *end, struct stream *stream)
 void
 http_end_wipe(struct http_end *end)
 {
-    mem_wipe(end->in.at, end->in.top);
-    mem_wipe(end->out.at, end->out.top);
-    end->in.top = end->out.top = 0;
     http_end_open(end, NULL);
+    bytes_forget(&end->in);
+    bytes_forget(&end->out);
+}
+
+bool
+http_end_heavy(const struct http_end *end)
+{
+    return end->in.top > PAGES_LIGHT || end->out.top > PAGES_LIGHT;
+}
+
+void
+http_end_trim(struct http_end *end)
+{
+    bytes_forget(&end->in);
+    bytes_forget(&end->out);
+    if (end->stream != NULL)
+        stream_trim(end->stream);
 }
 
 /* pack - what is wanted moves to the front */

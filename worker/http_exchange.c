@@ -56,11 +56,10 @@ body_fill(struct http_conn *conn, bool *moved)
     return HTTP_NONE;
 }
 
-/* request_step - write what waits, then read more. An upstream that takes no
- * more may have answered already: what it said is read before it is given up.
- */
-static enum http_fault
-request_step(struct http_conn *conn, bool *moved)
+/* request_flush - write what waits. An upstream that takes no more may have
+ * answered already: what it said is read before it is given up. */
+static void
+request_flush(struct http_conn *conn, bool *moved)
 {
     ssize_t n =
         conn->upstream.dead ? -ERR_AGAIN : http_end_flush(&conn->upstream);
@@ -72,12 +71,25 @@ request_step(struct http_conn *conn, bool *moved)
         conn->upstream.dead = true;
         conn->upstream.out.len = 0;
     }
-    if (!wants_body(conn))
+}
+
+/* request_step - what has been read of the body goes with the head, in one
+ * write; then more is read */
+static enum http_fault
+request_step(struct http_conn *conn, bool *moved)
+{
+    enum http_fault fault;
+
+    if (conn->client.in.len > 0 && wants_body(conn)) {
+        fault =
+            http_end_pump(&conn->request_body, &conn->client, &conn->upstream,
+                          conn->request_body.framing == HTTP_CHUNKED, moved);
+        if (fault != HTTP_NONE)
+            return fault;
+    }
+    request_flush(conn, moved);
+    if (conn->client.in.len > 0 || !wants_body(conn))
         return HTTP_NONE;
-    if (conn->client.in.len > 0)
-        return http_end_pump(&conn->request_body, &conn->client,
-                             &conn->upstream,
-                             conn->request_body.framing == HTTP_CHUNKED, moved);
     return body_fill(conn, moved);
 }
 
@@ -189,6 +201,8 @@ rest(struct http_conn *conn)
         return HTTP_STOPPED;
     if (items[0].events == 0 && items[0].revents != 0)
         return HTTP_CLIENT_GONE;
+    if (items[1].revents != 0)
+        conn->heard = true;
     return HTTP_NONE;
 }
 
@@ -223,6 +237,7 @@ begin(struct http_conn *conn)
     conn->stage = HTTP_AWAIT_HEAD;
     conn->interim = 0;
     conn->replied = conn->keep = conn->keep_upstream = conn->chunked = false;
+    conn->heard = !conn->reused; /* a kept one was just found to be silent */
     conn->any = conn->client_read = conn->client_write = conn->upstream_write =
         clock_ms();
     http_scan_begin(&conn->response_scan, HTTP_SCAN_START,

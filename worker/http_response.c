@@ -164,8 +164,10 @@ fill(struct http_conn *conn, bool *moved)
 {
     ssize_t n = http_end_fill(&conn->upstream);
 
-    if (n == -ERR_AGAIN)
+    if (n == -ERR_AGAIN) {
+        conn->heard = false; /* poll(2) will tell */
         return HTTP_NONE;
+    }
     if (n == 0) {
         *moved = true;
         return ended(conn);
@@ -197,16 +199,18 @@ enum http_fault
 http_response_step(struct http_conn *conn, bool *moved)
 {
     enum http_fault fault;
-    bool used = false;
+    bool used = false, any = false;
 
-    if (!http_response_wants(conn))
-        return HTTP_NONE;
-    if (conn->upstream.in.len > 0) {
+    /* all that is here, so that head and body go in one write */
+    while (http_response_wants(conn) && conn->upstream.in.len > 0) {
+        used = false;
         if ((fault = use(conn, &used)) != HTTP_NONE)
             return fault;
-        *moved |= used;
-        if (used)
-            return HTTP_NONE;
+        if (!used)
+            break;
+        any = *moved = true;
     }
+    if (any || !http_response_wants(conn) || !conn->heard)
+        return HTTP_NONE;
     return fill(conn, moved);
 }

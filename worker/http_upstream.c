@@ -27,6 +27,7 @@ http_upstream_drop(struct http_conn *conn, bool abort)
 static bool
 quiet(struct http_conn *conn)
 {
+    stream_recheck(conn->upstream.stream);
     return conn->upstream.in.len == 0 && !conn->upstream.eof &&
            http_end_fill(&conn->upstream) == -ERR_AGAIN;
 }

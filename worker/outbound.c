@@ -66,7 +66,7 @@ handshake(struct outbounds *outbounds, struct outbound *out, int64_t deadline,
 static void
 drain(struct outbound *out)
 {
-    stream_init(&out->stream, out->at.fd, NULL);
+    stream_init(&out->stream, out->at.fd, NULL, NULL);
     (void)stream_shut(&out->stream);
     (void)stream_drain(&out->stream, DRAIN_MAX, clock_deadline(DRAIN_MS));
 }
@@ -95,7 +95,8 @@ outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
         err = handshake(outbounds, out, deadline, reason, why);
     if (err == ERR_OK)
         stream_init(&out->stream, out->at.fd,
-                    conf->tls ? out->session.ssl : NULL);
+                    conf->tls ? out->session.ssl : NULL,
+                    conf->tls ? &out->session.io.ahead : NULL);
     else if (err == ERR_TLS)
         drain(out);
     return err;

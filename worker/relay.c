@@ -8,21 +8,27 @@
  */
 #include "worker/relay.h"
 #include "common/clock.h"
-#include "common/mem.h"
+#include "worker/pages.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
 #include <linux/sockios.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define BUF_SIZE 16384
+/* Eight records: one recv(2), or one send(2), for all of them. Measured: 64 KiB
+ * costs an eighth more, 256 KiB gains nothing. */
+#define BUF_SIZE 131072
 
 /* After one end broke, the other end gets this long for what it has not yet
  * taken; then it is reset too. */
 #define FAREWELL_MS 1000
+
+/* After so long a silence memory that only bulk needs goes back. */
+#define PAUSE_MS 1000
 
 /* Two directions that never have to wait must still see SIGTERM. */
 #define LOOK_EVERY 64
@@ -65,7 +71,7 @@ struct relay {
 
 /* One connection per process: buffers live as long as it does. Their pages
  * come into being when bytes do. */
-static uint8_t buffers[FLOWS][BUF_SIZE];
+static alignas(PAGES_SIZE) uint8_t buffers[FLOWS][BUF_SIZE];
 
 /* flow_fail - remember which end failed */
 static ssize_t
@@ -193,8 +199,10 @@ farewell(struct flow *flow)
     bool ended = flow->state == FLOW_SHUT;
 
     while (flow->state != FLOW_DONE && (ended || flow->state != FLOW_SHUT)) {
-        ssize_t n = flow_step(flow);
+        ssize_t n;
 
+        stream_recheck(flow->from); /* nobody will wait for it any more */
+        n = flow_step(flow);
         if (clock_left(deadline) == 0 || wait_stopped())
             break; /* both ends may be ready for ever */
         if (n == 0)
@@ -315,6 +323,41 @@ hear(struct relay *relay, const struct pollfd items[FLOWS],
     return 0;
 }
 
+/* trim - memory that only bulk needs goes back */
+static void
+trim(struct relay *relay)
+{
+    for (int i = 0; i < FLOWS; i++) {
+        struct flow *flow = &relay->flow[i];
+
+        stream_trim(relay->end[i]);
+        if (flow->len == 0) {
+            pages_forget(flow->buf, flow->high);
+            flow->high = 0;
+        }
+    }
+}
+
+/* doze - wait; after bulk a pause first, which tells whether there is more */
+static enum err
+doze(struct relay *relay, struct pollfd items[FLOWS])
+{
+    int64_t pause;
+    enum err err;
+
+    if (relay->flow[UP].high > PAGES_LIGHT ||
+        relay->flow[DOWN].high > PAGES_LIGHT) {
+        pause = clock_deadline(PAUSE_MS);
+        if (pause < relay->deadline) {
+            err = wait_for(items, FLOWS, pause);
+            if (err != ERR_TIMEOUT)
+                return err;
+            trim(relay);
+        }
+    }
+    return wait_for(items, FLOWS, relay->deadline);
+}
+
 /* rest - both directions wait. REASON_NONE: go on */
 static enum reason
 rest(struct relay *relay)
@@ -327,7 +370,7 @@ rest(struct relay *relay)
     if (tell(relay))
         relay->deadline = clock_deadline(relay->times->idle_ms);
     ask(relay, items);
-    err = wait_for(items, FLOWS, relay->deadline);
+    err = doze(relay, items);
     if (err == ERR_TIMEOUT)
         return REASON_IDLE_TIMEOUT;
     if (err == ERR_STOP)
@@ -417,7 +460,7 @@ relay_run(struct stream *client, struct stream *upstream,
     (void)tell(&relay);
     /* nothing of this client is left for whoever takes over the next */
     for (int i = 0; i < FLOWS; i++)
-        mem_wipe(buffers[i], relay.flow[i].high);
+        pages_forget(buffers[i], relay.flow[i].high);
     result->in = relay.flow[UP].total;
     result->out = relay.flow[DOWN].total;
 }

@@ -187,7 +187,8 @@ handshake(struct conn *conn)
     err = session_accept(&serve->rules, conn->fd, deadline, &serve->session,
                          &reason, &why);
     if (err == ERR_OK) {
-        stream_init(&conn->client, conn->fd, serve->session.ssl);
+        stream_init(&conn->client, conn->fd, serve->session.ssl,
+                    &serve->session.io.ahead);
         return true;
     }
     if (err == ERR_STOP)
@@ -198,7 +199,7 @@ handshake(struct conn *conn)
     else
         refused(conn, stage_of(reason), reason, NULL, &why);
     /* unread bytes at close(2) would turn our alert into a reset */
-    stream_init(&conn->client, conn->fd, NULL);
+    stream_init(&conn->client, conn->fd, NULL, NULL);
     farewell(conn, err == ERR_STOP ? 0 : REFUSED_DRAIN_MS);
     return false;
 }
@@ -209,7 +210,7 @@ hello(struct conn *conn)
 {
     if (service_of(conn)->listen_tls)
         return handshake(conn);
-    stream_init(&conn->client, conn->fd, NULL);
+    stream_init(&conn->client, conn->fd, NULL, NULL);
     return true;
 }
 

@@ -287,6 +287,7 @@ session_end(struct session *session)
 
     if (session->ssl != NULL)
         wolfSSL_free(session->ssl);
+    ahead_end(&session->io.ahead);
     mem_wipe(leaf, leaf_room);
     mem_wipe(session, sizeof(*session));
     session->leaf = leaf;

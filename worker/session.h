@@ -3,6 +3,7 @@
 #define WORKER_SESSION_H
 #include "common/err.h"
 #include "common/reason.h"
+#include "worker/ahead.h"
 #include "worker/identity.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,15 +18,16 @@ struct tls_side;
 /* what the I/O callbacks know of the descriptor */
 struct session_io {
     int fd;
-    int error;        /* errno of the last failure, 0 */
-    bool eof;         /* the client's FIN was read */
-    bool reset;       /* RST, or a send to a closed connection */
-    bool not_tls;     /* the first bytes are no TLS handshake record */
-    bool muted;       /* our alert is out: the library's own goes nowhere */
-    bool established; /* the handshake is over */
-    bool upstream;    /* the peer is a server: it may begin with an alert */
-    uint64_t in;      /* bytes from the client, handshake included */
-    uint8_t head[2];  /* the first two of them */
+    int error;          /* errno of the last failure, 0 */
+    bool eof;           /* the client's FIN was read */
+    bool reset;         /* RST, or a send to a closed connection */
+    bool not_tls;       /* the first bytes are no TLS handshake record */
+    bool muted;         /* our alert is out: the library's own goes nowhere */
+    bool established;   /* the handshake is over */
+    bool upstream;      /* the peer is a server: it may begin with an alert */
+    uint64_t in;        /* bytes from the client, handshake included */
+    uint8_t head[2];    /* the first two of them */
+    struct ahead ahead; /* read and not used yet: the stream goes on with it */
 };
 
 /*

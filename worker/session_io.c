@@ -1,7 +1,7 @@
 /*
  * session_io.c - how the TLS library reaches the client's descriptor
  *
- * Owns recv(2) and send(2) of a session, and what they tell apart that the
+ * Owns the reads and send(2) of a handshake, and what they tell apart that the
  * library does not: end, reset, silence, and bytes that are no TLS at all. Never
  * waits. Once the client has its alert, nothing more is sent.
  */
@@ -9,6 +9,7 @@
 
 #include <wolfssl/ssl.h>
 
+#include "worker/ahead.h"
 #include "worker/session.h"
 #include "worker/session_io.h"
 
@@ -37,9 +38,7 @@ io_recv(WOLFSSL *ssl, char *buf, int size, void *ctx)
     ssize_t n;
 
     (void)ssl;
-    do
-        n = recv(io->fd, buf, (size_t)size, 0);
-    while (n < 0 && errno == EINTR);
+    n = ahead_recv(&io->ahead, io->fd, buf, (size_t)size);
     if (n == 0) {
         io->eof = true;
         return WOLFSSL_CBIO_ERR_CONN_CLOSE;
@@ -96,6 +95,7 @@ session_io_install(struct WOLFSSL_CTX *ctx)
 void
 session_io_attach(struct WOLFSSL *ssl, struct session_io *io)
 {
+    ahead_begin(&io->ahead);
     wolfSSL_SetIOReadCtx(ssl, io);
     wolfSSL_SetIOWriteCtx(ssl, io);
 }

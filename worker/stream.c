@@ -18,18 +18,25 @@
 #include <wolfssl/ssl.h>
 
 #include "common/clock.h"
+#include "worker/ahead.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* One stream_read takes at most this much from the socket before it gives the
- * caller a chance to look at clocks and signals: a peer may send records
- * without payload for ever. */
-#define READ_BUDGET (128 * 1024)
+/* One stream_read asks the socket so often, then gives the caller a chance to
+ * look at clocks and signals: a peer may send records without payload for ever.
+ */
+#define READ_CALLS 4
 /* Reading may produce answers (KeyUpdate, alerts): it waits for this room. */
 #define REPLY_ROOM 1024
+
+/* After a pause the peer's window may be a few segments: so much goes in small
+ * records, each of which is of use when it has come. */
+#define PAUSE_MS     1000
+#define FIRST_RECORD 4096
+#define FIRST_RUN    16384
 
 enum { DRAIN_CHUNK = 16384 };
 
@@ -66,11 +73,18 @@ io_recv(struct stream *stream, void *buf, size_t size)
 static ssize_t
 io_send(struct stream *stream, const void *buf, size_t len)
 {
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0);
     ssize_t n;
 
+    if (stream->full) {
+        stream->full = false;
+        errno = EAGAIN;
+        return -1;
+    }
     do {
-        n = send(stream->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = send(stream->fd, buf, len, flags);
     } while (n < 0 && errno == EINTR);
+    stream->full = n >= 0 && (size_t)n < len;
     if (n < 0 && io_reset(errno))
         stream->reset = true;
     return n;
@@ -84,67 +98,23 @@ fail(struct stream *stream, int number)
     return io_reset(number) ? -ERR_RESET : -ERR_IO;
 }
 
-/* --- the spill: ciphertext on its way out --------------------------------- */
+/* --- the way out ---------------------------------------------------------- */
 
-/* Of the process, not of a stream: an end that never backs up costs nothing,
- * and streams lie on stacks that would be cleared with them. */
-static uint8_t spills[STREAM_ENDS][STREAM_SPILL];
-static const struct stream *owners[STREAM_ENDS];
-
-/* spill_claim - the one that this stream had before (a worker's streams are at
- * the same place for each connection), else the one claimed longest ago */
-static uint8_t *
-spill_claim(const struct stream *stream)
-{
-    static unsigned next;
-    unsigned i;
-
-    for (i = 0; i < STREAM_ENDS; i++)
-        if (owners[i] == stream)
-            return spills[i];
-    i = next++ % STREAM_ENDS;
-    owners[i] = stream;
-    return spills[i];
-}
-
-static size_t
-spill_room(const struct stream *stream)
-{
-    return STREAM_SPILL - stream->spill_len;
-}
-
-/* spill_add - keep what the socket refused; false: no room */
-static bool
-spill_add(struct stream *stream, const char *data, size_t len)
-{
-    if (spill_room(stream) < len)
-        return false;
-    if (stream->spill_off + stream->spill_len + len > STREAM_SPILL) {
-        memmove(stream->spill, stream->spill + stream->spill_off,
-                stream->spill_len);
-        stream->spill_off = 0;
-    }
-    memcpy(stream->spill + stream->spill_off + stream->spill_len, data, len);
-    stream->spill_len += len;
-    return true;
-}
-
-/* spill_flush - 0 nothing left, -ERR_AGAIN, -ERR_RESET, -ERR_IO */
+/* flush - the spill. 0 nothing left, -ERR_AGAIN, -ERR_RESET, -ERR_IO */
 static int
-spill_flush(struct stream *stream)
+flush(struct stream *stream)
 {
-    while (stream->spill_len > 0) {
-        ssize_t n = io_send(stream, stream->spill + stream->spill_off,
-                            stream->spill_len);
+    struct spill *spill = &stream->spill;
+
+    while (spill->len > 0) {
+        ssize_t n = io_send(stream, spill->at + spill->off, spill->len);
 
         if (n < 0 && io_again())
             return -ERR_AGAIN;
         if (n < 0)
             return fail(stream, errno);
-        stream->spill_off += (size_t)n;
-        stream->spill_len -= (size_t)n;
+        spill_sent(spill, (size_t)n);
     }
-    stream->spill_off = 0;
     return 0;
 }
 
@@ -163,9 +133,9 @@ tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
     (void)ssl;
     if (stream->shut || stream->reset || len <= 0)
         return len;
-    if (stream->spill_len > 0 && spill_flush(stream) != 0 && stream->reset)
+    if (flush(stream) != 0 && stream->reset)
         return len;
-    if (stream->spill_len == 0) {
+    if (stream->spill.len == 0) {
         n = io_send(stream, data, left);
         if (n < 0 && stream->reset)
             return len;
@@ -178,11 +148,22 @@ tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
             left -= (size_t)n;
         }
     }
-    if (left > 0 && !spill_add(stream, data, left)) {
+    if (left > 0 && !spill_add(&stream->spill, data, left)) {
         stream->io_error = ENOBUFS; /* answers upon answers: an attack */
         return WOLFSSL_CBIO_ERR_GENERAL;
     }
     return len;
+}
+
+/* ask - the socket, for the library; what it said */
+static ssize_t
+ask(struct stream *stream, void *data, size_t size)
+{
+    ssize_t n = ahead_recv(stream->ahead, stream->fd, data, size);
+
+    if (n < 0 && io_reset(errno))
+        stream->reset = true;
+    return n;
 }
 
 /* tls_recv - wolfSSL's way in */
@@ -190,18 +171,20 @@ static int
 tls_recv(WOLFSSL *ssl, char *data, int size, void *ctx)
 {
     struct stream *stream = ctx;
-    size_t want = (size_t)size;
     ssize_t n;
 
     (void)ssl;
-    stream->gated = spill_room(stream) < REPLY_ROOM;
-    if (stream->gated || stream->budget == 0)
+    stream->gated = spill_room(&stream->spill) < REPLY_ROOM;
+    if (stream->gated)
         return WOLFSSL_CBIO_ERR_WANT_READ;
-    n = io_recv(stream, data, want < stream->budget ? want : stream->budget);
-    if (n > 0) {
-        stream->budget -= (size_t)n;
-        return (int)n;
+    if (!ahead_holds(stream->ahead)) {
+        if (stream->budget == 0)
+            return WOLFSSL_CBIO_ERR_WANT_READ;
+        stream->budget--;
     }
+    n = ask(stream, data, (size_t)size);
+    if (n > 0)
+        return (int)n;
     if (n < 0 && io_again())
         return WOLFSSL_CBIO_ERR_WANT_READ;
     stream->io_error = n == 0 ? 0 : errno;
@@ -215,7 +198,8 @@ tls_recv(WOLFSSL *ssl, char *data, int size, void *ctx)
 }
 
 void
-stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl)
+stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
+            struct ahead *ahead)
 {
     stream->fd = fd;
     stream->ssl = ssl;
@@ -225,13 +209,17 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl)
     stream->error = stream->tls_error = 0;
     stream->alert = -1;
     stream->reset = stream->closing = stream->gated = false;
+    stream->dry = stream->full = stream->more = false;
     stream->io_error = 0;
-    stream->budget = stream->taken = 0;
-    stream->spill_off = stream->spill_len = 0;
-    stream->spill = NULL;
+    stream->budget = 0;
+    stream->taken = stream->run = 0;
+    stream->wrote = 0;
+    stream->due = 0;
+    stream->ahead = ahead;
+    stream->spill = (struct spill){ NULL, 0, 0, 0 };
     if (ssl == NULL)
         return;
-    stream->spill = spill_claim(stream);
+    spill_begin(&stream->spill);
     wolfSSL_SSLSetIORecv(ssl, tls_recv);
     wolfSSL_SSLSetIOSend(ssl, tls_send);
     wolfSSL_SetIOReadCtx(ssl, stream);
@@ -243,8 +231,14 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl)
 static ssize_t
 plain_read(struct stream *stream, void *buf, size_t size)
 {
-    ssize_t n = io_recv(stream, buf, size);
+    ssize_t n;
 
+    if (stream->dry) {
+        stream->dry = false;
+        return -ERR_AGAIN;
+    }
+    n = io_recv(stream, buf, size);
+    stream->dry = n > 0 && (size_t)n < size;
     if (n > 0)
         return n;
     if (n < 0)
@@ -284,25 +278,48 @@ tls_fail(struct stream *stream, int error)
     return -ERR_TLS;
 }
 
+/* tls_ended - what wolfSSL_read's failure means: 0 or -ERR_* */
 static ssize_t
-tls_read(struct stream *stream, void *buf, size_t size)
+tls_ended(struct stream *stream, int n)
 {
-    int n, error;
+    int error = wolfSSL_get_error(stream->ssl, n);
 
-    stream->budget = READ_BUDGET;
-    stream->io_error = 0;
-    (void)spill_flush(stream); /* a failure shows when we read or write */
-    n = wolfSSL_read(stream->ssl, buf,
-                     size > STREAM_RECORD ? STREAM_RECORD : (int)size);
-    if (n > 0)
-        return n;
-    error = wolfSSL_get_error(stream->ssl, n);
     if (error == WOLFSSL_ERROR_ZERO_RETURN) {
         stream->read_eof = true;
         return 0;
     }
     stream->read_events = stream->gated ? POLLOUT : POLLIN;
     return tls_fail(stream, error);
+}
+
+/* tls_read - one record, for which the socket may be asked, and what else is
+ * here already and has room. An end that is found behind a record is kept for
+ * the next call: the library forgets it with the next write. */
+static ssize_t
+tls_read(struct stream *stream, uint8_t *buf, size_t size)
+{
+    size_t done = 0, room;
+    int n;
+
+    if (stream->due != 0)
+        return stream->due;
+    stream->io_error = 0;
+    (void)flush(stream); /* a failure shows when we read or write */
+    stream->budget = READ_CALLS;
+    do {
+        room = size - done < STREAM_RECORD ? size - done : STREAM_RECORD;
+        if ((n = wolfSSL_read(stream->ssl, buf + done, (int)room)) <= 0)
+            break;
+        done += (size_t)n;
+        stream->budget = 0;
+    } while (size - done >= STREAM_RECORD && ahead_holds(stream->ahead));
+    if (n > 0)
+        return (ssize_t)done;
+    if (done == 0)
+        return tls_ended(stream, n);
+    if ((stream->due = tls_ended(stream, n)) == -ERR_AGAIN)
+        stream->due = 0;
+    return (ssize_t)done;
 }
 
 ssize_t
@@ -312,6 +329,14 @@ stream_read(struct stream *stream, void *buf, size_t size)
         return 0;
     return stream->ssl == NULL ? plain_read(stream, buf, size)
                                : tls_read(stream, buf, size);
+}
+
+void
+stream_recheck(struct stream *stream)
+{
+    stream->dry = stream->full = false;
+    if (stream->ahead != NULL)
+        stream->ahead->dry = false;
 }
 
 /* --- writing -------------------------------------------------------------- */
@@ -326,11 +351,11 @@ plain_write(struct stream *stream, const void *buf, size_t len)
     return n;
 }
 
-/* tls_settle - after a write: is the whole record with the kernel now? */
+/* tls_settle - is the whole record that was owed with the kernel now? */
 static ssize_t
 tls_settle(struct stream *stream)
 {
-    int result = spill_flush(stream);
+    int result = flush(stream);
     size_t done = stream->taken;
 
     if (result != 0)
@@ -339,24 +364,66 @@ tls_settle(struct stream *stream)
     return (ssize_t)done;
 }
 
+/* record_size - payload of the records of a write */
+static size_t
+record_size(struct stream *stream, size_t len)
+{
+    int64_t now;
+
+    if (len <= FIRST_RECORD)
+        return len;
+    now = clock_ms();
+    if (now - stream->wrote > PAUSE_MS)
+        stream->run = 0;
+    stream->wrote = now;
+    if (stream->run >= FIRST_RUN)
+        return STREAM_RECORD;
+    stream->run += len;
+    return FIRST_RECORD;
+}
+
+/* tls_record - one; > 0 its payload, which the kernel or the spill has now */
 static ssize_t
-tls_write(struct stream *stream, const void *buf, size_t len)
+tls_record(struct stream *stream, const void *data, size_t len, bool more)
 {
     int n;
 
-    if (stream->taken > 0)
-        return tls_settle(stream);
-    if ((n = spill_flush(stream)) != 0)
-        return n;
     stream->io_error = 0;
-    n = wolfSSL_write(stream->ssl, buf,
-                      len > STREAM_RECORD ? STREAM_RECORD : (int)len);
+    stream->more = more;
+    n = wolfSSL_write(stream->ssl, data, (int)len);
+    stream->more = false;
     if (stream->reset)
         return fail(stream, ECONNRESET);
-    if (n <= 0)
-        return tls_fail(stream, wolfSSL_get_error(stream->ssl, n));
-    stream->taken = (size_t)n;
-    return tls_settle(stream);
+    return n > 0 ? n : tls_fail(stream, wolfSSL_get_error(stream->ssl, n));
+}
+
+/* tls_write - record after record, as long as the socket takes them: MSG_MORE
+ * makes large segments of them without another copy */
+static ssize_t
+tls_write(struct stream *stream, const uint8_t *data, size_t len)
+{
+    size_t done = 0, record, size;
+    ssize_t n;
+
+    if (stream->taken > 0)
+        return tls_settle(stream);
+    if ((n = flush(stream)) != 0)
+        return n;
+    record = record_size(stream, len);
+    do {
+        size = len - done < record ? len - done : record;
+        n = tls_record(stream, data + done, size, done + size < len);
+        if (n > 0 && stream->spill.len > 0) {
+            stream->taken = (size_t)n;
+            n = -ERR_AGAIN;
+        }
+        if (n > 0)
+            done += (size_t)n;
+    } while (n > 0 && done < len);
+    if (done > 0)
+        return (ssize_t)done; /* when there is a rest, it will say so */
+    stream->full = false;     /* as we do now: the caller waits */
+    return n;
 }
 
 ssize_t
@@ -378,7 +445,7 @@ stream_write(struct stream *stream, const void *buf, size_t len)
 static int
 tls_notify(struct stream *stream)
 {
-    int result = spill_flush(stream);
+    int result = flush(stream);
 
     if (result != 0 || stream->closing)
         return result;
@@ -390,7 +457,7 @@ tls_notify(struct stream *stream)
     stream->closing = true;
     if (stream->reset)
         return fail(stream, ECONNRESET);
-    return spill_flush(stream);
+    return flush(stream);
 }
 
 int
@@ -416,6 +483,15 @@ stream_abort(struct stream *stream)
     /* Fails on nothing that could be helped; on a unix socket it has no effect:
      * those have no reset to pass on. */
     (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void
+stream_trim(struct stream *stream)
+{
+    if (stream->ssl == NULL)
+        return;
+    ahead_trim(stream->ahead);
+    spill_trim(&stream->spill);
 }
 
 /* drain_step - > 0 thrown away, 0 the end, negatives as stream_read's. A TLS

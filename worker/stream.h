@@ -2,6 +2,7 @@
 #ifndef WORKER_STREAM_H
 #define WORKER_STREAM_H
 #include "common/err.h"
+#include "worker/spill.h"
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,12 +10,9 @@
 #include <sys/types.h>
 
 struct WOLFSSL;
+struct ahead;
 
-#define STREAM_RECORD 16384 /* most payload that one write takes (TLS) */
-#define STREAM_SPILL \
-    (STREAM_RECORD + 2048) /* a record, its overhead, short replies */
-
-#define STREAM_ENDS 4
+#define STREAM_RECORD 16384 /* most payload of a TLS record */
 
 /*
  * A non-blocking, connected end. After -ERR_AGAIN from read (write) the
@@ -22,7 +20,10 @@ struct WOLFSSL;
  * direction. Never logs, never closes, never waits.
  * For TLS it puts its own I/O callbacks on the session (with itself as their
  * context), so it must not move or end before the session's last use. At most
- * STREAM_ENDS TLS ends live at a time in a process.
+ * SPILL_ENDS TLS ends live at a time in a process.
+ * It may say -ERR_AGAIN without asking the descriptor, when the call before took
+ * all that was there: poll(2) tells what has changed since. It never says so
+ * while a byte that can be read is in a buffer of ours.
  */
 struct stream {
     int fd;
@@ -35,18 +36,26 @@ struct stream {
     int tls_error; /* wolfSSL's error of the last -ERR_TLS */
     int alert;     /* that ended it: the peer's fatal alert, -1: none */
     /* from here on stream.c's own */
-    bool reset;    /* a reset was seen, perhaps by the other direction */
-    bool closing;  /* close_notify was made; it may still be in the spill */
-    bool gated;    /* reading waits until the spill has room for replies */
-    int io_error;  /* errno of the callbacks' last failure, 0: end of file */
-    size_t budget; /* bytes from the socket that this read may still take */
-    size_t taken;  /* payload of the record in the spill: owed to a retry */
-    size_t spill_off, spill_len;
-    uint8_t *spill; /* STREAM_SPILL bytes of ciphertext that the socket did not
-                     * take; stream.c's memory, NULL for plain ends */
+    bool reset;      /* a reset was seen, perhaps by the other direction */
+    bool closing;    /* close_notify was made; it may still be in the spill */
+    bool gated;      /* reading waits until the spill has room for replies */
+    bool dry;        /* plain: the last recv(2) emptied the socket */
+    bool full;       /* the last send(2) filled it */
+    bool more;       /* another record follows at once */
+    int io_error;    /* errno of the callbacks' last failure, 0: end of file */
+    unsigned budget; /* recv(2) calls that this read may still make */
+    size_t taken;    /* payload of the record in the spill: owed to a retry */
+    size_t run;      /* payload written since the last pause */
+    int64_t wrote;   /* clock_ms of the last large write */
+    ssize_t due;     /* -ERR_* that was found behind bytes, for the next read */
+    struct ahead *ahead; /* the session's; NULL for plain ends */
+    struct spill spill;  /* what the socket did not take */
 };
 
-void stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl);
+/* stream_init - ahead: what the handshake has read and not used, and where more
+ * is read to (ahead.h); it lives as long as the session. Both NULL: plain. */
+void stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
+                 struct ahead *ahead);
 
 /*
  * stream_read - > 0 bytes; 0 the peer's orderly end (FIN, or close_notify);
@@ -55,9 +64,15 @@ void stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl);
  */
 ssize_t stream_read(struct stream *stream, void *buf, size_t size);
 
-/* stream_write - > 0 bytes taken; the same negatives. After -ERR_AGAIN it must
- * be called again with the same bytes (wolfSSL_write asks for that). Refuses
- * with -ERR_IO once shut. */
+/* stream_recheck - time has passed: the next call asks the descriptor, whatever
+ * the last one found there */
+void stream_recheck(struct stream *stream);
+
+/* stream_write - > 0 bytes that the kernel has taken; the same negatives. It
+ * must be called again with the bytes that are left, also after -ERR_AGAIN: a
+ * record of them may be on its way. Refuses with -ERR_IO once shut. TLS: long
+ * writes go as records of STREAM_RECORD, but smaller ones after a pause, since
+ * the peer can use none of a record before its last byte has come. */
 ssize_t stream_write(struct stream *stream, const void *buf, size_t len);
 
 /* stream_shut - pass on an end of input: close_notify then shutdown(SHUT_WR)
@@ -67,6 +82,9 @@ int stream_shut(struct stream *stream);
 /* stream_abort - make the later close(2) send RST (SO_LINGER 0): a truncated
  * or reset end is passed on as a reset, never as a clean end */
 void stream_abort(struct stream *stream);
+
+/* stream_trim - memory that only bulk needs goes back; for a pause */
+void stream_trim(struct stream *stream);
 
 /*
  * stream_drain - after our own end: read and throw away until the peer's end,

@@ -63,7 +63,7 @@ up_open(void *ctx, size_t route, struct http_upstream *out, enum reason *reason,
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     must(send(pair[1], answer, sizeof(answer) - 1, 0) > 0);
     must(shutdown(pair[1], SHUT_WR) == 0);
-    stream_init(&stream, pair[0], NULL);
+    stream_init(&stream, pair[0], NULL, NULL);
     ups[count++] = pair[1];
     *out = (struct http_upstream){ &stream, "up", "up.example" };
     return ERR_OK;
@@ -158,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     must(size == 0 || send(pair[1], data, size, 0) == (ssize_t)size);
     must(shutdown(pair[1], SHUT_WR) == 0);
-    stream_init(&client, pair[0], NULL);
+    stream_init(&client, pair[0], NULL, NULL);
     count = 0;
     http_run(&service, &client, &peer, &links, &result);
     must(result.in <= size);

@@ -61,7 +61,7 @@ up_open(void *ctx, size_t number, struct http_upstream *out,
     must(answer_len == 0 ||
          send(pair[1], answer, answer_len, 0) == (ssize_t)answer_len);
     must(shutdown(pair[1], SHUT_WR) == 0);
-    stream_init(&stream, pair[0], NULL);
+    stream_init(&stream, pair[0], NULL, NULL);
     up = pair[1];
     *out = (struct http_upstream){ &stream, "up", "up.example" };
     return ERR_OK;
@@ -130,7 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     must(send(pair[1], request, strlen(request), 0) > 0);
     must(shutdown(pair[1], SHUT_WR) == 0);
-    stream_init(&client, pair[0], NULL);
+    stream_init(&client, pair[0], NULL, NULL);
     http_run(&service, &client, &peer, &links, &result);
     n = recv(pair[1], text, sizeof(text), MSG_DONTWAIT);
     if (!check(text, n > 0 ? (size_t)n : 0, data[0] % 4 == 1))

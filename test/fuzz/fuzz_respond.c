@@ -51,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(send(pair[1], data, size, MSG_NOSIGNAL | MSG_DONTWAIT) ==
          (ssize_t)size);
     must(shutdown(pair[1], SHUT_WR) == 0);
-    stream_init(&client, pair[0], NULL);
+    stream_init(&client, pair[0], NULL, NULL);
     reason = respond_run(&client, 200, "body", 1000, &in, &out);
     if ((n = recv(pair[1], text, sizeof(text) - 1, MSG_DONTWAIT)) < 0)
         n = 0; /* nothing was said, and the connection stands */

@@ -134,8 +134,10 @@ ends_open(struct ends *ends, enum ends_kind kind)
                          false, pair[!up]);
         shake(server, client);
     }
-    stream_init(&ends->here, pair[0], up ? client : server);
-    stream_init(&ends->there, pair[1], up ? server : client);
+    for (int i = 0; i < 2; i++)
+        ahead_begin(&ends->ahead[i]);
+    stream_init(&ends->here, pair[0], up ? client : server, &ends->ahead[0]);
+    stream_init(&ends->there, pair[1], up ? server : client, &ends->ahead[1]);
 }
 
 void

@@ -1,6 +1,7 @@
 /* ends.h - connected descriptors and TLS sessions for the tests of streams */
 #ifndef TEST_UNIT_ENDS_H
 #define TEST_UNIT_ENDS_H
+#include "worker/ahead.h"
 #include "worker/stream.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ enum ends_kind {
 
 struct ends { /* two connected, non-blocking ends in one process */
     struct stream here, there; /* TLS: here is the server, there the client */
+    struct ahead ahead[2];
 };
 
 /* ends_open - or the end of the test. The TLS handshake is done. */

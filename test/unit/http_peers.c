@@ -92,7 +92,10 @@ links_blame(void *ctx, size_t route)
 static bool
 take(struct stream *from, char *buf, size_t *len)
 {
-    ssize_t n = stream_read(from, buf + *len, PEERS_BUF - 1 - *len);
+    ssize_t n;
+
+    stream_recheck(from); /* each call is at another time */
+    n = stream_read(from, buf + *len, PEERS_BUF - 1 - *len);
 
     if (n <= 0)
         return false;
@@ -246,6 +249,15 @@ __wrap_log_send(struct log_line *line)
     field(line, "reason", now->reason, sizeof(now->reason));
     field(line, "path", now->path, sizeof(now->path));
     now->lines++;
+}
+
+bool
+http_peers_served(int fd)
+{
+    for (size_t i = 0; now != NULL && i < now->ups; i++)
+        if (fd == ups[i].here.fd)
+            return true;
+    return fd == client.here.fd;
 }
 
 void

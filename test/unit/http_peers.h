@@ -57,4 +57,6 @@ extern struct conf_service http_service;
 extern struct conf_route http_routes[4];
 void http_peers_reset(struct http_peers *peers);
 void http_peers_run(struct http_peers *peers);
+/* http_peers_served - is fd an end of http_run's, not of its peers? */
+bool http_peers_served(int fd);
 #endif

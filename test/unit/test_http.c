@@ -1,5 +1,5 @@
 /* test_http.c - worker/http*.c: headers, routes, bodies, responses, ends */
-/* wrap: wait_for log_send */
+/* wrap: wait_for log_send recv send */
 #include "test/unit/http_peers.h"
 #include "worker/session.h"
 #include <setjmp.h>
@@ -9,10 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
+ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags);
+ssize_t __real_recv(int fd, void *buf, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *buf, size_t size, int flags);
+ssize_t __real_send(int fd, const void *buf, size_t size, int flags);
+
 static struct http_peers peers;
+static unsigned recvs, sends; /* of http_run */
+
+ssize_t
+__wrap_recv(int fd, void *buf, size_t size, int flags)
+{
+    recvs += http_peers_served(fd);
+    return __real_recv(fd, buf, size, flags);
+}
+
+ssize_t
+__wrap_send(int fd, const void *buf, size_t size, int flags)
+{
+    sends += http_peers_served(fd);
+    return __real_send(fd, buf, size, flags);
+}
 
 #define H            "Host: a\r\n"
 #define GET          "GET / HTTP/1.1\r\n" H "\r\n"
@@ -687,6 +708,27 @@ a_websocket_becomes_a_plain_relay(void **state)
     assert_false(peers.result.abort);
 }
 
+#define POST_3 "POST / HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc"
+
+static void
+head_and_body_go_by_one_write_and_nothing_is_asked_in_vain(void **state)
+{
+    const unsigned requests = 10;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        peers.kind = i == 0 ? ENDS_TCP : ENDS_TLS13;
+        recvs = sends = 0;
+        ask(POST_3 POST_3 POST_3 POST_3 POST_3 POST_3 POST_3 POST_3 POST_3
+                POST_3);
+        assert_int_equal(peers.lines, requests);
+        assert_int_equal(count_of(peers.got, OK_2), requests);
+        assert_true(sends <= requests * 2 + 4); /* close_notify and tickets */
+        /* each response, and each time whether the kept upstream is silent */
+        assert_true(recvs <= requests * 2 + 6);
+    }
+}
+
 static void
 large_bodies_flow_both_ways_through_small_buffers(void **state)
 {
@@ -769,6 +811,7 @@ main(void)
         TEST(an_early_answer_ends_the_connection),
         TEST(one_hundred_continue_goes_through),
         TEST(a_websocket_becomes_a_plain_relay),
+        TEST(head_and_body_go_by_one_write_and_nothing_is_asked_in_vain),
         TEST(large_bodies_flow_both_ways_through_small_buffers),
         TEST(it_is_the_same_over_tls),
         TEST(the_opener_may_know_why_an_upstream_broke),

@@ -310,6 +310,42 @@ each_half_close_is_passed_on_and_the_other_way_goes_on(void **state)
     }
 }
 
+/* poll(2) is silent while a record lies in a buffer of ours */
+static void
+records_that_came_together_are_passed_on_together(void **state)
+{
+    uint8_t wire[256];
+    struct stage stage;
+    int pair[2], real;
+    char buf[16];
+    ssize_t len;
+
+    (void)state;
+    for (size_t i = 2; i < ROWS; i++) {
+        stage_open(&stage, rows[i].client, rows[i].upstream, CLOCK_NEVER);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        real = stage.client.there.fd;
+        stage.client.there.fd = pair[0];
+        ends_write(&stage.client.there, "one", 3);
+        ends_write(&stage.client.there, "two", 3);
+        stage.client.there.fd = real;
+        assert_true((len = recv(pair[1], wire, sizeof(wire), 0)) > 0);
+        assert_int_equal(send(real, wire, (size_t)len, 0), len);
+        for (size_t have = 0; have < 6;) {
+            ssize_t n = ends_read(&stage.upstream.there, buf + have, 6 - have);
+
+            assert_true(n > 0);
+            have += (size_t)n;
+        }
+        assert_memory_equal(buf, "onetwo", 6);
+        close(pair[0]);
+        close(pair[1]);
+        ends_shut(&stage.client.there);
+        ends_shut(&stage.upstream.there);
+        assert_int_equal(stage_end(&stage).result.in, 6);
+    }
+}
+
 /* --- back-pressure -------------------------------------------------------- */
 
 /* pour - write the pattern until nothing has moved for a while */
@@ -664,6 +700,31 @@ silence_on_both_ends_ends_it(void **state)
     }
 }
 
+/* after bulk the relay looks up once more, to give memory back */
+static void
+silence_after_bulk_ends_it_too(void **state)
+{
+    static uint8_t buf[STREAM_RECORD];
+    struct stage stage;
+    struct report report;
+    uint64_t at = 0;
+    ssize_t n;
+
+    (void)state;
+    stage_open(&stage, ENDS_TLS13, ENDS_TCP, 1300);
+    ends_fill(buf, sizeof(buf), 0);
+    ends_write(&stage.client.there, buf, sizeof(buf));
+    while (at < sizeof(buf)) {
+        n = ends_read(&stage.upstream.there, buf, sizeof(buf));
+        assert_true(n > 0 && ends_same(buf, (size_t)n, at));
+        at += (uint64_t)n;
+    }
+    report = stage_end(&stage);
+    assert_int_equal(report.result.end, REASON_IDLE_TIMEOUT);
+    assert_int_equal(report.result.in, sizeof(buf));
+    assert_true(report.waits < 20);
+}
+
 static void
 traffic_of_one_end_is_no_silence(void **state)
 {
@@ -733,6 +794,7 @@ main(void)
         cmocka_unit_test(bytes_arrive_whole_both_ways_at_once),
         cmocka_unit_test(
             each_half_close_is_passed_on_and_the_other_way_goes_on),
+        cmocka_unit_test(records_that_came_together_are_passed_on_together),
         cmocka_unit_test(a_slow_reader_slows_the_writer_and_costs_nothing),
         cmocka_unit_test(a_hung_up_end_with_bytes_on_the_way_does_not_spin),
         cmocka_unit_test(
@@ -749,6 +811,7 @@ main(void)
         cmocka_unit_test(
             what_an_upstream_said_before_it_reset_us_reaches_the_client),
         cmocka_unit_test(silence_on_both_ends_ends_it),
+        cmocka_unit_test(silence_after_bulk_ends_it_too),
         cmocka_unit_test(traffic_of_one_end_is_no_silence),
         cmocka_unit_test(sigterm_ends_an_idle_session),
         cmocka_unit_test(sigterm_ends_a_busy_session),

@@ -323,7 +323,7 @@ talk(int fd, struct result *result)
     struct stream stream;
     char buf[16] = "";
 
-    stream_init(&stream, fd, session.ssl);
+    stream_init(&stream, fd, session.ssl, &session.io.ahead);
     (void)stream_write(&stream, "abc\n", 4);
     result->answered = patient_read(&stream, buf, sizeof(buf)) == 4 &&
                        memcmp(buf, "cba\n", 4) == 0;

@@ -148,6 +148,8 @@ a_reset_that_a_write_met_first_is_no_clean_end_for_the_reader(void **state)
     }
 }
 
+static size_t piece; /* of each write */
+
 /* fill_up - write until the socket is full; how much was taken. The last write
  * said again: it is to be repeated with big. */
 static size_t
@@ -157,8 +159,8 @@ fill_up(struct stream *stream)
     ssize_t n;
 
     for (;;) {
-        ends_fill(big, STREAM_RECORD, total);
-        if ((n = stream_write(stream, big, STREAM_RECORD)) < 0)
+        ends_fill(big, piece, total);
+        if ((n = stream_write(stream, big, piece)) < 0)
             break;
         total += (size_t)n;
     }
@@ -182,11 +184,10 @@ empty(struct stream *stream, uint64_t at)
 }
 
 static void
-a_full_socket_holds_writes_back_and_loses_nothing(void **state)
+hold_back(void)
 {
     struct ends ends;
 
-    (void)state;
     for (size_t i = 0; i < KINDS; i++) {
         size_t total;
         uint64_t at = 0;
@@ -196,12 +197,12 @@ a_full_socket_holds_writes_back_and_loses_nothing(void **state)
         total = fill_up(&ends.here);
         for (int round = 0; round < 40; round++) {
             at = empty(&ends.there, at);
-            n = stream_write(&ends.here, big, STREAM_RECORD);
+            n = stream_write(&ends.here, big, piece);
             if (n > 0)
-                ends_fill(big, STREAM_RECORD, total += (size_t)n);
+                ends_fill(big, piece, total += (size_t)n);
         }
         assert_true(total > STREAM_RECORD * 8);
-        while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+        while ((n = stream_write(&ends.here, big, piece)) == -ERR_AGAIN)
             at = empty(&ends.there, at);
         total += (size_t)n;
         ends_shut(&ends.here);
@@ -215,16 +216,23 @@ a_full_socket_holds_writes_back_and_loses_nothing(void **state)
     }
 }
 
+static void
+a_full_socket_holds_writes_back_and_loses_nothing(void **state)
+{
+    (void)state;
+    for (piece = STREAM_RECORD; piece <= sizeof(big); piece *= 2)
+        hold_back();
+}
+
 /* wolfSSL 5.9.2 alone sends the held record twice here */
 static void
-a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes(void **state)
+update_keys(void)
 {
     struct ends ends;
     uint64_t at = 0;
     size_t total;
     ssize_t n;
 
-    (void)state;
     ends_open(&ends, ENDS_TLS13);
     total = fill_up(&ends.here);
     for (int i = 0; i < 3; i++) {
@@ -233,18 +241,18 @@ a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes(void **state)
         at = empty(&ends.there,
                    at); /* room for the answer: it flushes the record */
         assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 1);
-        while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+        while ((n = stream_write(&ends.here, big, piece)) == -ERR_AGAIN)
             at = empty(&ends.there, at);
         assert_true(n > 0);
         total += (size_t)n;
         do {
-            ends_fill(big, STREAM_RECORD, total);
-            if ((n = stream_write(&ends.here, big, STREAM_RECORD)) > 0)
+            ends_fill(big, piece, total);
+            if ((n = stream_write(&ends.here, big, piece)) > 0)
                 total += (size_t)n;
         } while (n > 0);
         assert_int_equal(n, -ERR_AGAIN);
     }
-    while ((n = stream_write(&ends.here, big, STREAM_RECORD)) == -ERR_AGAIN)
+    while ((n = stream_write(&ends.here, big, piece)) == -ERR_AGAIN)
         at = empty(&ends.there, at);
     total += (size_t)n;
     ends_shut(&ends.here);
@@ -258,6 +266,14 @@ a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes(void **state)
 }
 
 static void
+a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes(void **state)
+{
+    (void)state;
+    for (piece = STREAM_RECORD; piece <= sizeof(big); piece *= 2)
+        update_keys();
+}
+
+static void
 reading_waits_while_there_is_no_room_for_answers(void **state)
 {
     struct ends ends, full;
@@ -266,6 +282,7 @@ reading_waits_while_there_is_no_room_for_answers(void **state)
 
     (void)state;
     ends_open(&full, ENDS_UNIX);
+    piece = STREAM_RECORD;
     (void)fill_up(&full.here);
     for (size_t i = 2; i < KINDS; i++) {
         ends_open(&ends, kinds[i]);
@@ -273,16 +290,217 @@ reading_waits_while_there_is_no_room_for_answers(void **state)
         (void)ends_wait(ends.here.fd, POLLIN);
         fd = ends.here.fd;
         ends.here.fd = full.here.fd; /* takes nothing */
-        memset(ends.here.spill, 0, STREAM_SPILL);
-        ends.here.spill_len = STREAM_SPILL - 100; /* as after many answers */
+        memset(ends.here.spill.at, 0, SPILL_SIZE);
+        ends.here.spill.len = SPILL_SIZE - 100; /* as after many answers */
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
         assert_int_equal(ends.here.read_events, POLLOUT);
         ends.here.fd = fd;
-        ends.here.spill_len = 0;
+        ends.here.spill.len = 0;
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 1);
         ends_close(&ends);
     }
     ends_close(&full);
+}
+
+/* --- read ahead ----------------------------------------------------------- */
+
+/* detour - what the peer writes from now on stays where lift finds it */
+static int
+detour(struct stream *there, int pair[2])
+{
+    int real = there->fd;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair),
+                     0);
+    there->fd = pair[0];
+    return real;
+}
+
+/* lift - the bytes that it wrote; its way is the real one again */
+static size_t
+lift(struct stream *there, int pair[2], int real, uint8_t *wire, size_t size)
+{
+    ssize_t n = recv(pair[1], wire, size, 0);
+
+    assert_true(n > 0);
+    close(pair[0]);
+    close(pair[1]);
+    there->fd = real;
+    return (size_t)n;
+}
+
+static void
+two_records_that_came_together_need_no_further_byte(void **state)
+{
+    struct ends ends;
+    uint8_t wire[256];
+    char buf[16];
+    int pair[2], real;
+    size_t len;
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        real = detour(&ends.there, pair);
+        ends_write(&ends.there, "one", 3);
+        ends_write(&ends.there, "two", 3);
+        len = lift(&ends.there, pair, real, wire, sizeof(wire));
+        assert_int_equal(send(real, wire, len, 0), len);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 3);
+        assert_memory_equal(buf, "one", 3);
+        /* poll(2) would be silent now */
+        assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 3);
+        assert_memory_equal(buf, "two", 3);
+        assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
+        ends_write(&ends.there, "six", 3);
+        assert_int_equal(ends_read(&ends.here, buf, sizeof(buf)), 3);
+        /* and together when there is room */
+        ends_write(&ends.there, "one", 3);
+        ends_write(&ends.there, "two", 3);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 6);
+        assert_memory_equal(got, "onetwo", 6);
+        ends_close(&ends);
+    }
+}
+
+static void
+a_record_may_be_cut_anywhere(void **state)
+{
+    struct ends ends;
+    uint8_t wire[256];
+    char buf[16];
+    int pair[2], real;
+    size_t len = 2;
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        for (size_t cut = 1; cut < len; cut++) {
+            real = detour(&ends.there, pair);
+            ends_write(&ends.there, "one", 3);
+            ends_write(&ends.there, "two", 3);
+            len = lift(&ends.there, pair, real, wire, sizeof(wire));
+            assert_int_equal(send(real, wire, cut, 0), cut);
+            (void)ends_wait(ends.here.fd, POLLIN);
+            stream_recheck(&ends.here);
+            if (cut < len / 2) {
+                assert_int_equal(stream_read(&ends.here, got, sizeof(got)),
+                                 -ERR_AGAIN);
+                assert_int_equal(ends.here.read_events, POLLIN);
+            } else {
+                assert_int_equal(stream_read(&ends.here, buf, 8), 3);
+                assert_int_equal(stream_read(&ends.here, buf, 8), -ERR_AGAIN);
+            }
+            assert_int_equal(send(real, wire + cut, len - cut, 0), len - cut);
+            assert_int_equal(ends_read(&ends.here, got, sizeof(got)),
+                             cut < len / 2 ? 6 : 3);
+            assert_memory_equal(got, cut < len / 2 ? "onetwo" : "two", 3);
+        }
+        ends_close(&ends);
+    }
+}
+
+/* wolfSSL 5.9.2 forgets an end that it has read when something is written */
+static void
+an_end_found_behind_bytes_outlives_a_write(void **state)
+{
+    struct ends ends;
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "bye", 3);
+        ends_shut(&ends.there);
+        (void)ends_wait(ends.here.fd, POLLRDHUP);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 3);
+        ends_write(&ends.here, "still here", 10);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 0);
+        assert_int_equal(ends_read(&ends.there, got, sizeof(got)), 10);
+        ends_close(&ends);
+
+        ends_open(&ends, kinds[i]);
+        ends_write(&ends.there, "bye", 3);
+        (void)SendAlert(ends.there.ssl, 2, 48);
+        assert_int_equal(shutdown(ends.there.fd, SHUT_WR), 0);
+        (void)ends_wait(ends.here.fd, POLLRDHUP);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), 3);
+        ends_write(&ends.here, "still here", 10);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), -ERR_TLS);
+        assert_int_equal(ends.here.alert, 48);
+        assert_int_equal(ends_read(&ends.here, got, sizeof(got)), -ERR_TLS);
+        ends_close(&ends);
+    }
+}
+
+static void
+bytes_read_ahead_are_told_before_a_truncation_or_reset(void **state)
+{
+    struct ends ends;
+    char buf[4];
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        for (int reset = 0; reset < 2; reset++) {
+            ends_open(&ends, kinds[i]);
+            for (int k = 0; k < 3; k++)
+                ends_write(&ends.there, "last", 4);
+            assert_int_equal(ends_read(&ends.here, buf, 4), 4);
+            if (reset)
+                stream_abort(&ends.there);
+            close(ends.there.fd);
+            ends.there.fd = -1;
+            (void)ends_wait(ends.here.fd, POLLRDHUP);
+            assert_int_equal(ends_read(&ends.here, buf, 4), 4);
+            assert_int_equal(ends_read(&ends.here, buf, 4), 4);
+            assert_int_equal(ends_read(&ends.here, buf, 4),
+                             reset ? -ERR_RESET : -ERR_TRUNCATED);
+            ends_close(&ends);
+        }
+    }
+}
+
+/* --- the size of records -------------------------------------------------- */
+
+/* bodies - the lengths of the records that a write of len bytes makes */
+static size_t
+bodies(struct ends *ends, size_t len, size_t list[], size_t room)
+{
+    static uint8_t wire[sizeof(big) + 4096];
+    size_t count = 0, have = 0;
+    int pair[2], real = detour(&ends->here, pair);
+
+    assert_int_equal(stream_write(&ends->here, big, len), len);
+    have = lift(&ends->here, pair, real, wire, sizeof(wire));
+    for (size_t at = 0; at < have; count++) {
+        assert_true(count < room);
+        list[count] = (size_t)wire[at + 3] << 8 | wire[at + 4];
+        at += 5 + list[count];
+    }
+    return count;
+}
+
+static void
+records_are_small_after_a_pause_and_large_in_bulk(void **state)
+{
+    struct ends ends;
+    size_t list[16], count;
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        assert_int_equal(bodies(&ends, 1000, list, 16), 1);
+        count = bodies(&ends, STREAM_RECORD, list, 16);
+        assert_int_equal(count, 4);
+        for (size_t k = 0; k < count; k++)
+            assert_in_range(list[k], 4096, 4096 + 64);
+        count = bodies(&ends, sizeof(big), list, 16);
+        assert_int_equal(count, 4);
+        for (size_t k = 0; k < count; k++)
+            assert_in_range(list[k], STREAM_RECORD, STREAM_RECORD + 64);
+        ends.here.wrote -= 2000; /* ms */
+        assert_int_equal(bodies(&ends, STREAM_RECORD, list, 16), 4);
+        ends_close(&ends);
+    }
 }
 
 static void
@@ -381,6 +599,12 @@ main(void)
         cmocka_unit_test(a_full_socket_holds_writes_back_and_loses_nothing),
         cmocka_unit_test(
             a_key_update_while_a_write_waits_neither_repeats_nor_loses_bytes),
+        cmocka_unit_test(two_records_that_came_together_need_no_further_byte),
+        cmocka_unit_test(a_record_may_be_cut_anywhere),
+        cmocka_unit_test(an_end_found_behind_bytes_outlives_a_write),
+        cmocka_unit_test(
+            bytes_read_ahead_are_told_before_a_truncation_or_reset),
+        cmocka_unit_test(records_are_small_after_a_pause_and_large_in_bulk),
         cmocka_unit_test(reading_waits_while_there_is_no_room_for_answers),
         cmocka_unit_test(drain_waits_for_the_peer_within_limits),
         cmocka_unit_test(what_is_no_tls_is_a_tls_error_and_can_be_drained),

@@ -1,0 +1,18 @@
+/*
+ * pages.c - give memory back
+ *
+ * Owns the choice between wiping and returning. Never leaves a byte readable,
+ * whatever the kernel says.
+ */
+#include "worker/pages.h"
+#include "common/mem.h"
+#include <sys/mman.h>
+
+void
+pages_forget(void *at, size_t used)
+{
+    /* the kernel rounds the length up to whole pages, and they read as zero */
+    if (used > PAGES_LIGHT && madvise(at, used, MADV_DONTNEED) == 0)
+        return;
+    mem_wipe(at, used);
+}

@@ -1,0 +1,73 @@
+/*
+ * spill.c - ciphertext that the socket did not take
+ *
+ * Owns the memory that it waits in. Never sends: that is stream.c's.
+ */
+#include "worker/spill.h"
+#include "worker/pages.h"
+#include <stdalign.h>
+#include <string.h>
+
+/* Of the process, not of a stream: an end that never backs up costs nothing,
+ * and streams lie on stacks that would be cleared with them. */
+static alignas(PAGES_SIZE) uint8_t
+    buffers[SPILL_ENDS][SPILL_SIZE + PAGES_SIZE - SPILL_SIZE % PAGES_SIZE];
+static const struct spill *owners[SPILL_ENDS];
+
+/* claim - the one that it had before (a worker's streams are at the same place
+ * for each connection), else the one claimed longest ago */
+static uint8_t *
+claim(const struct spill *spill)
+{
+    static unsigned next;
+    unsigned i;
+
+    for (i = 0; i < SPILL_ENDS; i++)
+        if (owners[i] == spill)
+            return buffers[i];
+    i = next++ % SPILL_ENDS;
+    owners[i] = spill;
+    return buffers[i];
+}
+
+void
+spill_begin(struct spill *spill)
+{
+    spill->at = claim(spill);
+    spill->off = spill->len = spill->high = 0;
+}
+
+bool
+spill_add(struct spill *spill, const void *data, size_t len)
+{
+    size_t end;
+
+    if (spill_room(spill) < len)
+        return false;
+    if (spill->off + spill->len + len > SPILL_SIZE) {
+        memmove(spill->at, spill->at + spill->off, spill->len);
+        spill->off = 0;
+    }
+    memcpy(spill->at + spill->off + spill->len, data, len);
+    spill->len += len;
+    end = spill->off + spill->len;
+    if (end > spill->high)
+        spill->high = end;
+    return true;
+}
+
+void
+spill_sent(struct spill *spill, size_t n)
+{
+    spill->len -= n;
+    spill->off = spill->len > 0 ? spill->off + n : 0;
+}
+
+void
+spill_trim(struct spill *spill)
+{
+    if (spill->len > 0 || spill->high <= PAGES_LIGHT)
+        return;
+    pages_forget(spill->at, spill->high);
+    spill->high = 0;
+}
