@@ -1,6 +1,6 @@
 /* test_growth.c - what a handshake looks up does not cost more where there is
  * more of it: comparisons are counted, no clock is asked */
-/* wrap: memcmp */
+/* wrap: memcmp wolfSSL_CertManagerUnloadIntermediateCerts */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,13 +9,14 @@
 
 #include "common/mem.h"
 #include "common/tlsside.h"
-#include "test/unit/tls_pki.h"
+#include "test/unit/tls_serve.h"
 #include "worker/chain.h"
 #include "worker/crl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static size_t compared;
 
@@ -240,6 +241,70 @@ a_client_among_many_authorities(void **state)
     free(der);
 }
 
+/* ---- what a peer's chain has taught the context ------------------------- */
+
+static size_t unloaded;
+
+int __wrap_wolfSSL_CertManagerUnloadIntermediateCerts(void *manager);
+int __real_wolfSSL_CertManagerUnloadIntermediateCerts(void *manager);
+
+int
+__wrap_wolfSSL_CertManagerUnloadIntermediateCerts(void *manager)
+{
+    unloaded++;
+    return __real_wolfSSL_CertManagerUnloadIntermediateCerts(manager);
+}
+
+/* reason_of - what came of a client, and how often all authorities were walked
+ * for it */
+static enum reason
+reason_of(struct server *server, const char *name, bool tls13, size_t *walks)
+{
+    struct result *result = test_calloc(1, sizeof(*result));
+    enum reason reason;
+
+    unloaded = 0;
+    connect_as(server, name, tls13, result);
+    *walks = unloaded;
+    reason = result->reason;
+    test_free(result);
+    return reason;
+}
+
+/* a_chain_is_forgotten_when_there_is_one - and nobody looks for one else */
+static void
+a_chain_is_forgotten_when_there_is_one(void **state)
+{
+    struct server server = { .service = tls_service() };
+    size_t walks, i;
+
+    (void)state;
+    server_start(&server, "server-P-256", "ca.crt");
+    for (i = 0; i < 4; i++) {
+        bool tls13 = i % 2 == 0;
+
+        assert_int_equal(reason_of(&server, "good-P-256", tls13, &walks),
+                         REASON_NONE);
+        assert_int_equal(walks, 0);
+        assert_int_equal(reason_of(&server, "leaf1", tls13, &walks),
+                         REASON_NONE);
+        assert_int_equal(walks, 1);
+        assert_int_equal(reason_of(&server, "leaf1alone", tls13, &walks),
+                         REASON_UNKNOWN_CA);
+        assert_int_equal(walks, 0);
+    }
+    server_end(&server);
+}
+
+/* leaf1alone - leaf1, whose chain does not come along */
+static int
+make_leaf1alone(void **state)
+{
+    (void)state;
+    return symlink(tls_path("leaf1.crt"), tls_path("leaf1alone.crt")) != 0 ||
+           symlink(tls_path("leaf1.key"), tls_path("leaf1alone.key")) != 0;
+}
+
 int
 main(void)
 {
@@ -247,6 +312,8 @@ main(void)
         cmocka_unit_test(a_serial_in_a_list),
         cmocka_unit_test(an_authority_by_its_name),
         cmocka_unit_test(a_client_among_many_authorities),
+        cmocka_unit_test_setup(a_chain_is_forgotten_when_there_is_one,
+                               make_leaf1alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
