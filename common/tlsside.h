@@ -53,12 +53,26 @@ struct tls_side {
     size_t cert_count;     /* 0: an upstream side without certificate */
     struct tls_cert *cert; /* several: ctx holds none of them */
     size_t anchor_count;
-    struct tls_anchor *anchor;
+    struct tls_anchor *anchor; /* in the order of their subjects */
     uint8_t *ca_der;
     bool crl_checked; /* crl = is given: no CRL for an issuer is crl_missing */
     size_t crl_count;
-    struct tls_crl *crl;    /* the newest first */
+    struct tls_crl *crl;    /* by issuer, and of each the newest first */
     time_t ca_not_after;    /* earliest anchor still valid; 0: no ca */
     time_t crl_next_update; /* earliest of all CRLs; 0: none */
 };
+
+/* tls_side_sort_anchors, tls_side_sort_crls - once, when all are there; pointers
+ * into the array are wrong afterwards */
+void tls_side_sort_anchors(struct tls_side *side);
+void tls_side_sort_crls(struct tls_side *side);
+
+/* tls_side_anchors - the anchors with that subject; NULL: none. *count: how many
+ * stand one behind the other */
+const struct tls_anchor *tls_side_anchors(const struct tls_side *side,
+                                          struct span subject, size_t *count);
+
+/* tls_side_crls - the lists of that issuer, the newest first, likewise */
+const struct tls_crl *tls_side_crls(const struct tls_side *side,
+                                    struct span issuer, size_t *count);
 #endif

@@ -130,6 +130,7 @@ anchors_load(const struct build *build, const char *path,
         return why_set(build->why, ERR_FILE,
                        "%sca = %s: no valid CA certificate in it",
                        build->prefix, path);
+    tls_side_sort_anchors(build->side);
     return ERR_OK;
 }
 

@@ -52,26 +52,24 @@ static enum err
 find_signer(const struct lists *lists, size_t i,
             const struct tls_anchor **signer)
 {
-    const struct tls_side *side = lists->build->side;
     const struct x509_crl *crl = &lists->file.crl[i];
-    bool named = false, allowed = false;
-    size_t k;
+    const struct tls_anchor *anchor;
+    bool allowed = false;
+    size_t count;
 
     *signer = NULL;
-    for (k = 0; k < side->anchor_count; k++) {
-        if (!span_equal(crl->issuer, side->anchor[k].subject))
-            continue;
-        named = true;
-        if (!side->anchor[k].crl_sign)
+    anchor = tls_side_anchors(lists->build->side, crl->issuer, &count);
+    if (anchor == NULL)
+        return ERR_OK;
+    for (; count > 0; anchor++, count--) {
+        if (!anchor->crl_sign)
             continue;
         allowed = true;
-        if (x509_crl_signed(crl, side->anchor[k].spki)) {
-            *signer = &side->anchor[k];
+        if (x509_crl_signed(crl, anchor->spki)) {
+            *signer = anchor;
             return ERR_OK;
         }
     }
-    if (!named)
-        return ERR_OK;
     return flaw(lists, i,
                 allowed ? "is not signed by the CA of that name (crl_bad)"
                         : "is issued by a CA whose key usage does not allow "
@@ -160,16 +158,6 @@ build_file(const struct build *build, const struct blob *blob)
     return err;
 }
 
-/* newer - for qsort: the newest first */
-static int
-newer(const void *a, const void *b)
-{
-    time_t x = ((const struct tls_crl *)a)->crl.this_update;
-    time_t y = ((const struct tls_crl *)b)->crl.this_update;
-
-    return (x < y) - (x > y);
-}
-
 enum err
 build_crls(const struct build *build, const struct blob *blob, size_t count)
 {
@@ -181,7 +169,6 @@ build_crls(const struct build *build, const struct blob *blob, size_t count)
     for (i = 0; i < count; i++)
         if ((err = build_file(build, &blob[i])) != ERR_OK)
             return err;
-    if (side->crl_count > 1)
-        qsort(side->crl, side->crl_count, sizeof(*side->crl), newer);
+    tls_side_sort_crls(side);
     return ERR_OK;
 }

@@ -4,7 +4,7 @@
 #include "common/err.h"
 #include "master/context.h"
 
-#define KEYRING_FILE_MAX (8u << 20)
+#define KEYRING_FILE_MAX (96u << 20)
 
 /*
  * keyring_read - a certificate or CA file, whole; data is allocated with a NUL

@@ -98,15 +98,12 @@ static enum reason
 ask_key(const struct crl_case *what, const struct x509 *cert,
         const struct issuer *issuer)
 {
-    const struct tls_side *side = what->side;
+    const struct tls_crl *list;
     bool foreign = false;
-    size_t i;
+    size_t count;
 
-    for (i = 0; i < side->crl_count; i++) {
-        const struct tls_crl *list = &side->crl[i];
-
-        if (!span_equal(list->crl.issuer, cert->issuer))
-            continue;
+    list = tls_side_crls(what->side, cert->issuer, &count);
+    for (; count > 0; list++, count--) {
         if (!made_by(what, list, issuer)) {
             foreign |= list->signer == NULL;
             continue;
@@ -150,10 +147,11 @@ static size_t
 issuers_of(const struct crl_case *what, const struct x509 *certs, size_t i,
            struct issuer issuers[ISSUERS_MAX])
 {
-    const struct tls_anchor *anchor = what->side->anchor;
-    size_t count = 0, k;
+    const struct tls_anchor *anchor;
+    size_t count = 0, named, k;
 
-    for (k = 0; k < what->side->anchor_count; k++)
+    anchor = tls_side_anchors(what->side, certs[i].issuer, &named);
+    for (k = 0; k < named; k++)
         if (may_have_issued(&certs[i], anchor[k].subject, anchor[k].ski))
             count =
                 add_issuer(issuers, count, anchor[k].spki, anchor[k].crl_sign);
@@ -184,11 +182,12 @@ ask(const struct crl_case *what, const struct x509 *certs, size_t i)
 static bool
 is_anchor(const struct tls_side *side, const struct x509 *cert)
 {
-    size_t i;
+    const struct tls_anchor *anchor;
+    size_t count;
 
-    for (i = 0; i < side->anchor_count; i++)
-        if (span_equal(cert->subject, side->anchor[i].subject) &&
-            span_equal(cert->spki, side->anchor[i].spki))
+    anchor = tls_side_anchors(side, cert->subject, &count);
+    for (; count > 0; anchor++, count--)
+        if (span_equal(cert->spki, anchor->spki))
             return true;
     return false;
 }

@@ -20,7 +20,8 @@ enum err shake_run(struct session *session, int (*step)(struct WOLFSSL *ssl),
 void shake_describe(struct session *session);
 
 /* shake_forget - intermediates that a peer's chain taught the context: they must
- * not help the next peer. Around every handshake. */
+ * not help the next peer. Around every handshake, since what is learnt is that
+ * context's for which it was called last. */
 enum err shake_forget(struct WOLFSSL_CTX *ctx, struct why *why);
 
 /* shake_words - the library's code as a sentence */

@@ -5,6 +5,7 @@ no handshake is ever finished.
 """
 
 import os
+import secrets
 import struct
 
 from clients import connect, reset
@@ -28,15 +29,24 @@ def public_key():
     return os.urandom(31) + bytes([os.urandom(1)[0] & 0x7F])
 
 
-class Hello:
-    """A ClientHello. version "1.2" or "1.3"; shares: groups to send an X25519 key share for."""
+def hybrid_key(modulus=3329):
+    """Of X25519MLKEM768, nobody knows the private one: 768 numbers of twelve bits below the modulus, a seed, and a key of
+    X25519. A number that is not below 3329 makes it no key at all (FIPS 203 7.2)."""
+    packed = sum((modulus - 1 - secrets.randbelow(3329)) << 12 * i for i in range(768))
+    return packed.to_bytes(1152, "little") + os.urandom(32) + public_key()
 
-    def __init__(self, version, groups=(0x001D,), shares=(0x001D,), suites=None, session_id=b""):
+
+class Hello:
+    """A ClientHello. version "1.2" or "1.3"; shares: groups to send an X25519 key share for, or (group, key share);
+    padding: bytes of an extension that says nothing."""
+
+    def __init__(self, version, groups=(0x001D,), shares=(0x001D,), suites=None, session_id=b"", padding=0):
         self.version = version
         self.groups = groups
         self.shares = shares
         self.suites = suites or ([0x1301] if version == "1.3" else [0xC02B, 0xC02F])
         self.session_id = session_id
+        self.padding = padding
 
     def extensions(self):
         def extension(kind, body):
@@ -48,16 +58,21 @@ class Hello:
         out += extension(13, numbers([0x0403, 0x0804, 0x0805, 0x0806, 0x0401, 0x0807]))
         if self.version == "1.3":
             out += extension(43, vector(1, b"\x03\x04"))
-            out += extension(51, vector(2, b"".join(struct.pack(">H", group) + vector(2, public_key()) for group in self.shares)))
+            shares = (share if isinstance(share, tuple) else (share, public_key()) for share in self.shares)
+            out += extension(51, vector(2, b"".join(struct.pack(">H", group) + vector(2, key) for group, key in shares)))
         else:
             out += extension(11, b"\x01\x00") + extension(23, b"") + extension(0xFF01, b"\x00")
-        return out
+        return out + (extension(21, bytes(self.padding)) if self.padding else b"")
 
-    def encode(self):
+    def message(self):
+        """Without the record around it."""
         body = b"\x03\x03" + os.urandom(32) + vector(1, self.session_id)
         body += vector(2, b"".join(struct.pack(">H", suite) for suite in self.suites)) + b"\x01\x00"
         body += vector(2, self.extensions())
-        return record(HANDSHAKE, bytes([CLIENT_HELLO]) + vector(3, body))
+        return bytes([CLIENT_HELLO]) + vector(3, body)
+
+    def encode(self):
+        return record(HANDSHAKE, self.message())
 
 
 class Flight:
@@ -85,18 +100,23 @@ class Flight:
         return next((body for found, body in self.messages if found == kind), None)
 
 
+def read_flight(sock, until=SERVER_HELLO):
+    """What comes until the message `until`, an alert or the end."""
+    flight = Flight()
+    while flight.message(until) is None and flight.alert is None:
+        data = sock.recv(1 << 16)
+        if not data:
+            break
+        flight.feed(data)
+    return flight
+
+
 def server_flight(address, hello, until=SERVER_HELLO):
     """Send hello, read until the message `until` or an alert has come, leave with RST."""
     sock = connect(address)
     try:
         sock.sendall(hello.encode())
-        flight = Flight()
-        while flight.message(until) is None and flight.alert is None:
-            data = sock.recv(1 << 16)
-            if not data:
-                break
-            flight.feed(data)
-        return flight
+        return read_flight(sock, until)
     finally:
         reset(sock)
 

@@ -16,7 +16,7 @@ from clients import Client, context
 from conftest import ROOT
 from crowd import Crowds, Helper
 from daemon import NOBODY
-from procfs import private_dirty
+from procfs import private
 from waiting import eventually
 
 COUNT = int(os.environ.get("MTLSD_SCALE", "1000"))
@@ -85,7 +85,7 @@ def test_many_sessions(mtlsd, helpers, pki, ca):
     look = status(daemon)
     assert (look["workers"], look["busy"], look["idle"]) == (COUNT, COUNT, 0)
     if ROOT:
-        some = [private_dirty(worker.pid) for worker in daemon.workers()[::max(1, COUNT // 20)]]
+        some = [private(worker.pid) for worker in daemon.workers()[::max(1, COUNT // 20)]]
         print(f"{COUNT} sessions in {took:.1f} s; a worker's private dirty memory {sum(some) // len(some) >> 10} KiB")
 
     late = Client(daemon.address, context(ca, pki.client()), timeout=LONG)
