@@ -107,7 +107,7 @@ class Mtlsd(Peer):
     @staticmethod
     def pool(s):
         """How many workers: a few to spare, or what an administrator would write who does not know."""
-        return {"workers": 512 if s.elastic else s.sessions + 16}
+        return {"workers": "4-4096" if s.elastic else f"{min(s.sessions, 64)}-{s.sessions + 16}"}
 
     def one_service(self, s, listen):
         keys = {"listen": listen, "backlog": BACKLOG, "protocol": s.protocol, **self.pool(s)}
