@@ -8,12 +8,14 @@
  * the kernel names the sender, a report carries no pid and no slot.
  *
  *   IDLE --taken--> BUSY --verified--> BUSY --ended--> IDLE (or exit)
+ *   IDLE --refused--> IDLE
  */
 enum report_kind {
     REPORT_IDLE = 1, /* ready for its first connection */
     REPORT_TAKEN,    /* accepted; addr is the client's */
     REPORT_VERIFIED, /* handshake done and client admitted */
     REPORT_ENDED,    /* session over, idle again; reason says why */
+    REPORT_REFUSED,  /* accepted and closed, not a byte read; addr, reason */
 };
 
 struct report {

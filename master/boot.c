@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "common/proctitle.h"
 #include "common/text.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/fence.h"
 #include "master/generation.h"
@@ -195,6 +196,9 @@ shared(struct master *master, const struct conf *conf, struct why *why)
                     &master->board, why);
     if (err == ERR_OK)
         err = bans_new(&master->bans, why);
+    if (err == ERR_OK)
+        err = admit_new(master->pool_count, board_count(master->board),
+                        &master->admit, why);
     return err;
 }
 

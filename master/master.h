@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct admit;
 struct bans;
 struct board;
 struct crew;
@@ -58,6 +59,7 @@ struct master {
     struct fence *fence; /* NULL: none */
     struct board *board;
     struct bans *bans;
+    struct admit *admit;
     struct crew *crew;
     struct connector connector;
     int logger_control;

@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/report.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/listen.h"
@@ -59,6 +60,7 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
     member->port = report->port;
     memcpy(member->source, report->addr, sizeof(member->source));
     pool->taken++;
+    admit_taken(master, member, clock_ms());
     if (!current(master, member))
         return;
     if (--pool->idle == 0)
@@ -97,11 +99,20 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
         if (member->state != CREW_BUSY)
             return false;
         member->state = CREW_VERIFIED;
+        admit_verified(master, member, clock_ms());
         return true;
     case REPORT_ENDED:
         if (member->state != CREW_BUSY && member->state != CREW_VERIFIED)
             return false;
+        admit_ended(master, member, (enum reason)report->reason, clock_ms());
         idle(master, pool, member);
+        return true;
+    case REPORT_REFUSED:
+        if (member->state != CREW_IDLE)
+            return false;
+        member->took = true;
+        pool->taken++;
+        admit_refused(master, pool, report, clock_ms());
         return true;
     default:
         return false;

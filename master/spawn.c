@@ -163,6 +163,7 @@ brief_for(struct master *master, struct pool *pool, const struct links *links,
         .connector_fd = links->connector[0],
         .slot = board_slot(master->board, slot),
         .bans = master->bans,
+        .pool = (unsigned)(pool - master->pool),
     };
 
     return brief;
