@@ -21,9 +21,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SILENT_LOOKS 64   /* at the oldest, for one that has sent nothing */
-#define SILENT_MS    1000 /* before, its worker may not have looked yet */
-#define RESERVE_PART 16   /* of the workers, for priority_from alone */
+#define SILENT_LOOKS 64  /* at the oldest, for one that has sent nothing */
+#define GRACE_MS     500 /* for every handshake */
+#define RESERVE_PART 16  /* of the workers, for priority_from alone */
 
 struct conn { /* what a slot's worker serves */
     pid_t pid;
@@ -323,15 +323,22 @@ end(struct master *master, struct conn *conn, enum reason reason, int64_t now)
         reap_end(master, member, reason, now);
 }
 
+/* ripe - when this one may be ended for others: honest clients that come all at
+ * once need a moment, and their workers to look at the first byte */
+static int64_t
+ripe(const struct conn *conn)
+{
+    return conn->since + GRACE_MS;
+}
+
 /* victim - the oldest that has not sent a byte, as far as its worker says; else
- * the oldest */
+ * the oldest, which is ripe */
 static struct conn *
 victim(const struct master *master, const struct gate *gate, int64_t now)
 {
     struct conn *conn = gate->oldest;
 
-    for (int i = 0;
-         conn != NULL && now - conn->since >= SILENT_MS && i < SILENT_LOOKS;
+    for (int i = 0; conn != NULL && ripe(conn) <= now && i < SILENT_LOOKS;
          i++, conn = conn->newer) {
         long slot = conn - master->admit->conn;
 
@@ -341,16 +348,21 @@ victim(const struct master *master, const struct gate *gate, int64_t now)
     return gate->oldest;
 }
 
-static void
+/* crowd_due - no more than may shake hands; the next time */
+static int64_t
 crowd_due(struct master *master, size_t pool, int64_t now)
 {
     const struct conf_service *service = service_of(master, pool);
     struct gate *gate = &master->admit->gate[pool];
 
     if (service == NULL)
-        return;
-    while (gate->handshaking > conf_handshaking_max(service))
+        return CLOCK_NEVER;
+    while (gate->handshaking > conf_handshaking_max(service)) {
+        if (ripe(gate->oldest) > now)
+            return ripe(gate->oldest);
         end(master, victim(master, gate, now), REASON_MAX_HANDSHAKING, now);
+    }
+    return CLOCK_NEVER;
 }
 
 /* say - refusals of one source */
@@ -402,7 +414,7 @@ int64_t
 admit_due(struct master *master, int64_t now)
 {
     struct admit *admit = master->admit;
-    int64_t next = CLOCK_NEVER;
+    int64_t next, crowd;
     struct source *source;
     struct conn *conn;
     unsigned count;
@@ -415,11 +427,12 @@ admit_due(struct master *master, int64_t now)
         conn->doomed = REASON_NONE;
         end(master, conn, reason, now);
     }
-    for (i = 0; i < master->pool_count; i++)
-        crowd_due(master, i, now);
     while ((source = sources_unsaid(admit->sources, now, &count, &next)) !=
            NULL)
         say(master, source, count);
+    for (i = 0; i < master->pool_count; i++)
+        if ((crowd = crowd_due(master, i, now)) < next)
+            next = crowd;
     return next;
 }
 
