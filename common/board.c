@@ -59,6 +59,12 @@ board_slot(const struct board *board, int index)
     return (void *)(board->base + (size_t)index * board->page);
 }
 
+size_t
+board_count(const struct board *board)
+{
+    return board->count;
+}
+
 int
 board_take(struct board *board)
 {

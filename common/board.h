@@ -24,6 +24,7 @@ enum slot_state {
 struct slot {
     _Atomic uint32_t state;      /* enum slot_state */
     _Atomic uint32_t end_reason; /* enum reason, by the master */
+    _Atomic uint32_t heard;      /* has the client sent a byte? */
     _Atomic uint64_t connections;
     _Atomic uint64_t refused;
     _Atomic uint64_t bytes_in;  /* from clients, payload, all sessions */
@@ -37,6 +38,7 @@ struct board;
 
 /* board_new - room for count slots; pages are touched when used */
 enum err board_new(size_t count, struct board **out, struct why *why);
+size_t board_count(const struct board *board);
 /* board_take - a free slot's index, zeroed, or -1. Master only. */
 int board_take(struct board *board);
 void board_give(struct board *board, int index);

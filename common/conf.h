@@ -4,6 +4,7 @@
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/net.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,21 @@ struct conf_list { /* a list of texts */
 struct conf_addrs {
     size_t count;
     struct addr *item;
+};
+
+struct conf_nets {
+    size_t count;
+    struct net *item;
+};
+
+struct conf_share { /* of a service's workers */
+    long number;
+    bool percent;
+};
+
+struct conf_rate { /* count in per_ms; count 0: none */
+    long count;
+    int64_t per_ms;
 };
 
 enum conf_verify {
@@ -104,14 +120,23 @@ struct conf_service {
     long listen_mode;   /* of unix sockets: 0600 */
     char *listen_owner; /* USER[:GROUP], NULL: the daemon's */
     long backlog;
-    long protocol; /* enum conf_protocol */
+    struct conf_nets from;          /* none: anybody */
+    struct conf_nets priority_from; /* no limit below holds for them */
+    long protocol;                  /* enum conf_protocol */
     bool listen_tls;
     struct conf_tls client;
     bool sni_strict;
     long workers_min; /* of a generation; then workers_max: CONF_T_RANGE */
     long workers_max;
-    long workers_spare;        /* kept free; at most workers_max */
-    long max_use;              /* connections per worker; 0: never retires */
+    long workers_spare; /* kept free; at most workers_max */
+    long max_use;       /* connections per worker; 0: never retires */
+    struct conf_share max_handshaking;
+    long per_source; /* connections at a time; 0: any number */
+    long per_source_handshaking;
+    struct conf_rate per_source_rate;
+    int64_t per_source_penalty; /* ms; 0: none */
+    struct net_mask per_source_mask;
+    int64_t dead_peer_timeout;
     int64_t handshake_timeout; /* ms; CLOCK_NEVER where never is allowed */
     int64_t connect_timeout;
     int64_t idle_timeout;
@@ -167,6 +192,13 @@ void conf_print(const struct conf *conf, FILE *out);
  */
 void conf_fixed_changes(const struct conf *running, const struct conf *fresh,
                         void (*tell)(void *ctx, const char *what), void *ctx);
+
+/* conf_workers_max - the most workers that the service may have */
+long conf_workers_max(const struct conf_service *service);
+
+/* conf_handshaking_max - how many of them may serve clients that are not
+ * verified yet; at least 1 */
+long conf_handshaking_max(const struct conf_service *service);
 
 /* conf_service_find - by name, NULL when there is none */
 const struct conf_service *conf_service_find(const struct conf *conf,

@@ -42,6 +42,19 @@ enum err conf_set_addrs(const struct convert *c, struct conf_addrs *out);
 void conf_addrs_copy(const struct conf_addrs *from, struct conf_addrs *to);
 void conf_addrs_free(struct conf_addrs *addrs);
 
+/* limits and networks: conf_limit.c */
+enum err conf_set_share(const struct convert *c, struct conf_share *out);
+enum err conf_set_rate(const struct convert *c, struct conf_rate *out);
+enum err conf_set_mask(const struct convert *c, struct net_mask *out);
+enum err conf_set_nets(const struct convert *c, struct conf_nets *out);
+void conf_nets_copy(const struct conf_nets *from, struct conf_nets *to);
+void conf_nets_free(struct conf_nets *nets);
+/* conf_*_text - the way back; the caller frees; NULL: not set */
+char *conf_share_text(const struct conf_share *share);
+char *conf_rate_text(const struct conf_rate *rate);
+char *conf_mask_text(const struct net_mask *mask);
+char *conf_nets_text(const struct conf_nets *nets);
+
 /* headers of a route: conf_header.c */
 void conf_headers_free(struct conf_route *route);
 #endif

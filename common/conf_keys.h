@@ -44,9 +44,15 @@ enum conf_type {                 /* what the field is */
                  CONF_T_OCTAL, /* long */
                  CONF_T_TIME,  /* int64_t in ms, within min..max */
                  CONF_T_TIME_NEVER, /* the same, or never, which is CLOCK_NEVER */
-                 CONF_T_WORD,       /* long: the number beside the word */
-                 CONF_T_LISTEN,     /* struct conf_addrs */
-                 CONF_T_UPSTREAM,   /* struct conf_addrs */
+                 CONF_T_TIME_NONE, /* the same, or none, which is 0 */
+                 CONF_T_LIMIT, /* long, within min..max, or none, which is 0 */
+                 CONF_T_SHARE, /* struct conf_share: a count, or a percentage */
+                 CONF_T_RATE,  /* struct conf_rate: N/s, N/m, N/h, or none */
+                 CONF_T_MASK,  /* struct net_mask: IPv4/IPv6 */
+                 CONF_T_NETS,  /* struct conf_nets */
+                 CONF_T_WORD,  /* long: the number beside the word */
+                 CONF_T_LISTEN,   /* struct conf_addrs */
+                 CONF_T_UPSTREAM, /* struct conf_addrs */
                  CONF_T_HOST, /* char *: a name or an address, without port */
                  CONF_T_CIPHERS,      /* char *: TLS 1.2 suites */
                  CONF_T_CIPHERSUITES, /* char *: TLS 1.3 suites */

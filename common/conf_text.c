@@ -4,6 +4,7 @@
  * Owns how each type is written, with the quotes that it needs.
  */
 #include "common/conf.h"
+#include "common/conf_convert.h"
 #include "common/conf_keys.h"
 #include "common/conf_value.h"
 #include "common/mem.h"
@@ -103,6 +104,8 @@ long_text(const struct conf_key *key, long value)
         return mem_copy(text_size_print(value, size, sizeof(size)));
     if (key->type == CONF_T_COUNT && value == 0)
         return mem_copy("never");
+    if (key->type == CONF_T_LIMIT && value == 0)
+        return mem_copy("none");
     if (key->preset == NULL && value == 0)
         return NULL; /* not given: decided at boot */
     return conf_printed("%ld", value);
@@ -126,12 +129,21 @@ word_text(const struct conf_key *key, long value)
     return NULL; /* not given: decided at boot */
 }
 
+static char *
+time_text(const struct conf_key *key, int64_t value)
+{
+    char time[32];
+
+    if (key->type == CONF_T_TIME_NONE && value == 0)
+        return mem_copy("none");
+    return mem_copy(text_time_print(value, time, sizeof(time)));
+}
+
 char *
 conf_value_text(const struct conf_key *key, const void *base)
 {
     const void *field = (const char *)base + key->field;
     char *const *text = field;
-    char time[32];
 
     switch (key->type) {
     case CONF_T_INCLUDE:
@@ -159,13 +171,22 @@ conf_value_text(const struct conf_key *key, const void *base)
         return range_text(field);
     case CONF_T_LONG:
     case CONF_T_COUNT:
+    case CONF_T_LIMIT:
     case CONF_T_SIZE:
     case CONF_T_OCTAL:
         return long_text(key, *(const long *)field);
     case CONF_T_TIME:
     case CONF_T_TIME_NEVER:
-        return mem_copy(
-            text_time_print(*(const int64_t *)field, time, sizeof(time)));
+    case CONF_T_TIME_NONE:
+        return time_text(key, *(const int64_t *)field);
+    case CONF_T_SHARE:
+        return conf_share_text(field);
+    case CONF_T_RATE:
+        return conf_rate_text(field);
+    case CONF_T_MASK:
+        return conf_mask_text(field);
+    case CONF_T_NETS:
+        return conf_nets_text(field);
     case CONF_T_WORD:
         return word_text(key, *(const long *)field);
     case CONF_T_LISTEN:

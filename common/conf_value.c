@@ -47,17 +47,19 @@ static enum err
 set_long(const struct convert *c, long *out)
 {
     const struct conf_key *key = c->key;
-    bool never_ok = key->type == CONF_T_COUNT;
+    const char *zero = key->type == CONF_T_COUNT   ? "never"
+                       : key->type == CONF_T_LIMIT ? "none"
+                                                   : NULL;
 
-    if (never_ok && strcmp(c->text, "never") == 0) {
+    if (zero != NULL && strcmp(c->text, zero) == 0) {
         *out = 0;
         return ERR_OK;
     }
     if (text_long(c->text, (long)key->min, (long)key->max, out) == ERR_OK)
         return ERR_OK;
-    return why_set(c->why, ERR_CONF, "allowed are numbers from %ld to %ld%s",
-                   (long)key->min, (long)key->max,
-                   never_ok ? ", and never" : "");
+    return why_set(c->why, ERR_CONF, "allowed are numbers from %ld to %ld%s%s",
+                   (long)key->min, (long)key->max, zero != NULL ? ", and " : "",
+                   zero != NULL ? zero : "");
 }
 
 /* set_range - out[0] the least, out[1] the most */
@@ -114,9 +116,14 @@ set_time(const struct convert *c, int64_t *out)
 {
     const struct conf_key *key = c->key;
     bool never_ok = key->type == CONF_T_TIME_NEVER;
+    bool none_ok = key->type == CONF_T_TIME_NONE;
     char min[32], max[32];
     long plain;
 
+    if (none_ok && strcmp(c->text, "none") == 0) {
+        *out = 0;
+        return ERR_OK;
+    }
     if (text_time(c->text, key->min, key->max, never_ok, out) == ERR_OK)
         return ERR_OK;
     if (text_long(c->text, 0, 1000000000, &plain) == ERR_OK)
@@ -128,7 +135,9 @@ set_time(const struct convert *c, int64_t *out)
                    "allowed are times from %s to %s, with a unit ms s m h d%s",
                    text_time_print(key->min, min, sizeof(min)),
                    text_time_print(key->max, max, sizeof(max)),
-                   never_ok ? ", and never" : "");
+                   never_ok  ? ", and never"
+                   : none_ok ? ", and none"
+                             : "");
 }
 
 #define WORDS_MAX 16
@@ -200,15 +209,25 @@ set(const struct convert *c, void *field)
         return set_bool(c, field);
     case CONF_T_LONG:
     case CONF_T_COUNT:
+    case CONF_T_LIMIT:
         return set_long(c, field);
     case CONF_T_RANGE:
         return set_range(c, field);
+    case CONF_T_SHARE:
+        return conf_set_share(c, field);
+    case CONF_T_RATE:
+        return conf_set_rate(c, field);
+    case CONF_T_MASK:
+        return conf_set_mask(c, field);
+    case CONF_T_NETS:
+        return conf_set_nets(c, field);
     case CONF_T_SIZE:
         return set_size(c, field);
     case CONF_T_OCTAL:
         return set_octal(c, field);
     case CONF_T_TIME:
     case CONF_T_TIME_NEVER:
+    case CONF_T_TIME_NONE:
         return set_time(c, field);
     case CONF_T_WORD:
         return set_word(c, field);
@@ -256,6 +275,10 @@ enum keep {
     KEEP_TEXT,
     KEEP_LIST,
     KEEP_ADDRS,
+    KEEP_SHARE,
+    KEEP_RATE,
+    KEEP_MASK,
+    KEEP_NETS,
     KEEP_HEADERS
 };
 
@@ -287,6 +310,7 @@ keep_of(const struct conf_key *key)
         return KEEP_BOOL;
     case CONF_T_LONG:
     case CONF_T_COUNT:
+    case CONF_T_LIMIT:
     case CONF_T_SIZE:
     case CONF_T_OCTAL:
     case CONF_T_WORD:
@@ -295,7 +319,16 @@ keep_of(const struct conf_key *key)
         return KEEP_RANGE;
     case CONF_T_TIME:
     case CONF_T_TIME_NEVER:
+    case CONF_T_TIME_NONE:
         return KEEP_TIME;
+    case CONF_T_SHARE:
+        return KEEP_SHARE;
+    case CONF_T_RATE:
+        return KEEP_RATE;
+    case CONF_T_MASK:
+        return KEEP_MASK;
+    case CONF_T_NETS:
+        return KEEP_NETS;
     case CONF_T_INCLUDE:
     case CONF_T_SERVICE:
         break;
@@ -318,6 +351,9 @@ conf_value_free(const struct conf_key *key, void *base)
     case KEEP_ADDRS:
         conf_addrs_free(field);
         break;
+    case KEEP_NETS:
+        conf_nets_free(field);
+        break;
     case KEEP_HEADERS:
         conf_headers_free(field);
         break;
@@ -326,6 +362,9 @@ conf_value_free(const struct conf_key *key, void *base)
     case KEEP_LONG:
     case KEEP_RANGE:
     case KEEP_TIME:
+    case KEEP_SHARE:
+    case KEEP_RATE:
+    case KEEP_MASK:
         break;
     }
 }
@@ -370,6 +409,19 @@ conf_value_copy(const struct conf_key *key, const void *from, void *to)
         break;
     case KEEP_TIME:
         *(int64_t *)field = *(const int64_t *)source;
+        break;
+    case KEEP_SHARE:
+        *(struct conf_share *)field = *(const struct conf_share *)source;
+        break;
+    case KEEP_RATE:
+        *(struct conf_rate *)field = *(const struct conf_rate *)source;
+        break;
+    case KEEP_MASK:
+        *(struct net_mask *)field = *(const struct net_mask *)source;
+        break;
+    case KEEP_NETS:
+        conf_nets_free(field);
+        conf_nets_copy(source, field);
         break;
     case KEEP_HEADERS: /* conf_headers_inherit knows whose win */
     case KEEP_NOTHING:

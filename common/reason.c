@@ -92,6 +92,13 @@ reason_hint(enum reason reason)
 }
 
 bool
+reason_blames_client(enum reason reason)
+{
+    return (reason > REASON_NONE && reason <= REASON_CLIENT_ALERT) ||
+           reason == REASON_SNI_UNKNOWN;
+}
+
+bool
 alert_refuses_us(int alert)
 {
     /* bad_certificate to certificate_unknown; unknown_ca, access_denied;

@@ -8,14 +8,17 @@
  * the kernel names the sender, a report carries no pid and no slot.
  *
  *   IDLE --taken--> BUSY --verified--> BUSY --ended--> IDLE
- *   IDLE --leaving--> exit                 BUSY --(max_use)--> exit
+ *   IDLE --refused--> IDLE                 BUSY --last--> exit
+ *   IDLE --leaving--> exit
  */
 enum report_kind {
     REPORT_IDLE = 1, /* ready for its first connection */
     REPORT_TAKEN,    /* accepted; addr is the client's */
     REPORT_VERIFIED, /* handshake done and client admitted */
     REPORT_ENDED,    /* session over, idle again; reason says why */
+    REPORT_LAST,     /* the same, and the worker ends: max_use */
     REPORT_LEAVING,  /* has taken a byte off the leash */
+    REPORT_REFUSED,  /* accepted and closed, not a byte read; addr, reason */
 };
 
 struct report {

@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "common/proctitle.h"
 #include "common/text.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/fence.h"
 #include "master/generation.h"
@@ -216,6 +217,9 @@ shared(struct master *master, struct why *why)
     err = board_new(master->crew_max, &master->board, why);
     if (err == ERR_OK)
         err = bans_new(&master->bans, why);
+    if (err == ERR_OK)
+        err = admit_new(master->pool_count, board_count(master->board),
+                        &master->admit, why);
     return err;
 }
 

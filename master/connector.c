@@ -143,7 +143,7 @@ enum err
 connector_service(struct connector *connector, uint32_t generation,
                   uint16_t service, uint16_t route, const char *name,
                   const struct conf_addrs *addrs, enum conf_policy policy,
-                  struct why *why)
+                  int64_t dead_peer_ms, struct why *why)
 {
     struct connector_order blank, packet, next;
     enum err err;
@@ -155,6 +155,7 @@ connector_service(struct connector *connector, uint32_t generation,
     blank.generation = generation;
     blank.service = service;
     blank.route = route;
+    blank.dead_peer_ms = dead_peer_ms;
     blank.robin = policy == CONF_POLICY_ROBIN;
     (void)text_copy(blank.name, name, sizeof(blank.name));
     packet = blank;

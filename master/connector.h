@@ -30,13 +30,15 @@ enum err connector_start(const struct drop_ids *ids, bool confine_strict,
  * Addresses that are ADDR_RESPOND are left out; a route may have none, and must
  * be told all the same.
  * name    of the service, for the log. policy: see connwire.h.
+ * dead_peer_ms  tcp_dead_peer of every connection.
  * What failed lately is remembered by service, for all its routes together; a
  * new generation begins with a blank memory.
  */
 enum err connector_service(struct connector *connector, uint32_t generation,
                            uint16_t service, uint16_t route, const char *name,
                            const struct conf_addrs *addrs,
-                           enum conf_policy policy, struct why *why);
+                           enum conf_policy policy, int64_t dead_peer_ms,
+                           struct why *why);
 
 /* connector_workers - hand over the connector's ends of the pairs of count
  * workers, at most FDIO_FDS_MAX (the caller closes its copies). From then on the

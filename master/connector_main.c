@@ -14,6 +14,7 @@
 #include "common/landlock.h"
 #include "common/log.h"
 #include "common/proctitle.h"
+#include "common/tcp.h"
 #include "common/text.h"
 #include "master/names.h"
 #include "master/pick.h"
@@ -21,7 +22,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,17 +62,18 @@ complain(const char *reason)
 
 /* begin - start a connection; the descriptor, or -1 and errno */
 static int
-begin(const struct target *target)
+begin(const struct target *target, int64_t dead_peer_ms)
 {
-    int family = target->sa.ss_family, one = 1;
+    int family = target->sa.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int saved;
 
     if (fd < 0)
         return -1;
-    /* Delays hurt, small segments do not: the relay writes what it has got. */
-    if (family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (family != AF_UNIX) {
+        tcp_nodelay(fd);
+        tcp_dead_peer(fd, dead_peer_ms);
+    }
     if (connect(fd, (const struct sockaddr *)&target->sa, target->sa_len) ==
             0 ||
         errno == EINPROGRESS)
@@ -129,7 +130,7 @@ connect_for(struct pair *pair, const struct target *target,
     reply->index = target->index;
     reply->trial =
         health_given(&pair->table->health, &target->sa, target->sa_len, now);
-    *fd = begin(target);
+    *fd = begin(target, pair->table->dead_peer_ms);
     if (*fd >= 0) {
         reply->status = CONNWIRE_CONNECTING;
         pair->given = *target;

@@ -27,8 +27,9 @@ struct connector_order {
     uint16_t service;
     uint16_t route;
     uint32_t generation;
-    uint16_t index; /* of the address in the route's configured list */
-    uint16_t port;  /* CONNECTOR_NAME */
+    uint16_t index;       /* of the address in the route's configured list */
+    uint16_t port;        /* CONNECTOR_NAME */
+    int64_t dead_peer_ms; /* of the service: dead_peer_timeout */
     uint32_t sa_len;
     struct sockaddr_storage sa;
     char host[256];

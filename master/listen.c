@@ -7,6 +7,7 @@
 #include "master/listen.h"
 #include "common/fdio.h"
 #include "common/ids.h"
+#include "common/tcp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -145,6 +146,18 @@ listen_open(const struct conf_service *service, const struct addr *addr,
     else
         *fd = s;
     return err;
+}
+
+void
+listen_tune(const struct conf_service *service, const int *fd, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        tcp_nodelay(fd[i]);
+        tcp_dead_peer(fd[i], service->dead_peer_timeout);
+        tcp_defer(fd[i], service->listen_tls ? service->handshake_timeout : 0);
+    }
 }
 
 unsigned

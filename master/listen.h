@@ -16,6 +16,15 @@ enum err listen_open(const struct conf_service *service,
                      const struct addr *addr, uid_t owner, gid_t group, int *fd,
                      struct why *why);
 
+/*
+ * listen_tune - how accepted connections behave: at boot and after every reload
+ * No delays, dead_peer_timeout, and on a TLS listener nobody hears of a client
+ * before its first byte or handshake_timeout. (Not on a plain one: there it may
+ * be the server that speaks first.)
+ */
+void listen_tune(const struct conf_service *service, const int *fd,
+                 size_t count);
+
 /* listen_waiting - connections that nobody has accepted yet; at least 1 when
  * poll(2) says so and the socket cannot tell more (unix) */
 unsigned listen_waiting(int fd);

@@ -8,6 +8,7 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/master.h"
 
@@ -95,8 +96,8 @@ static int64_t
 due(struct master *master)
 {
     int64_t (*const look[])(struct master *, int64_t) = {
-        renew_due,     renew_expiry,     reload_retry, stop_due,
-        reap_kill_due, reports_full_due, spawn_fill,
+        renew_due, renew_expiry,  reload_retry,     stop_due,
+        admit_due, reap_kill_due, reports_full_due, spawn_fill,
     };
     int64_t next = CLOCK_NEVER, now = clock_ms(), when;
     size_t i;
@@ -129,6 +130,7 @@ loop_run(struct master *master)
         next = due(master);
     }
     master->phase = MASTER_END;
+    status_log(master);
     stop_helpers(master);
     return master->exit_code;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct admit;
 struct bans;
 struct board;
 struct crew;
@@ -62,6 +63,7 @@ struct master {
     struct fence *fence; /* NULL: none */
     struct board *board;
     struct bans *bans;
+    struct admit *admit;
     struct crew *crew;
     size_t crew_max; /* what slots and descriptors are there for */
     struct connector connector;

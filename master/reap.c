@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/keeper.h"
@@ -164,6 +165,8 @@ worker_ended(struct master *master, struct crew_member *member, int status,
         strike(pool, now);
     if (member->kill_at != 0)
         master->killing--;
+    if (member->state >= CREW_BUSY)
+        admit_ended(master, member, REASON_NONE, now);
     count_out(master, pool, member);
     status_add(master, member, &pool->past);
     board_give(master->board, member->slot);

@@ -16,6 +16,7 @@
 #include "master/drop.h"
 #include "master/fence.h"
 #include "master/generation.h"
+#include "master/listen.h"
 #include "master/logger.h"
 #include "master/master.h"
 
@@ -127,10 +128,11 @@ introduce_service(struct master *master, const struct generation *gen,
     size_t i;
 
     for (i = 0; err == ERR_OK && i < service->route_count; i++)
-        err = connector_service(
-            &master->connector, gen->number, (uint16_t)index, (uint16_t)i,
-            service->name, &service->route[i].upstream,
-            (enum conf_policy)service->route[i].policy, why);
+        err = connector_service(&master->connector, gen->number,
+                                (uint16_t)index, (uint16_t)i, service->name,
+                                &service->route[i].upstream,
+                                (enum conf_policy)service->route[i].policy,
+                                service->dead_peer_timeout, why);
     return err;
 }
 
@@ -216,8 +218,11 @@ turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
     memset(&pool->throttle, 0, sizeof(pool->throttle));
     memset(&pool->pace, 0, sizeof(pool->pace));
     pool->service = find_service(conf, pool->name);
-    if (pool->service >= 0 && pool->listen_count > 0)
+    if (pool->service >= 0 && pool->listen_count > 0) {
+        listen_tune(&conf->service[pool->service], pool->listen_fd,
+                    pool->listen_count);
         return;
+    }
     if (pool->service >= 0) { /* it was gone, and its sockets with it */
         snprintf(what, sizeof(what), "listen of [service %s]", pool->name);
         needs_restart(NULL, what);

@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/report.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/listen.h"
@@ -59,6 +60,7 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
     member->port = report->port;
     memcpy(member->source, report->addr, sizeof(member->source));
     pool->taken++;
+    admit_taken(master, member, clock_ms());
     if (!current(master, member))
         return;
     if (--pool->idle == 0)
@@ -80,18 +82,35 @@ idle(struct master *master, struct pool *pool, struct crew_member *member)
     reload_came_up(master, pool);
 }
 
-/* leaving - it took a byte off the leash: nobody counts on it any more */
+/* leaving - nobody counts on it any more: it has served its share, or was idle
+ * and took a byte off the leash */
 static void
 leaving(struct master *master, struct pool *pool, struct crew_member *member)
 {
+    bool idle = member->state == CREW_IDLE;
+
     reload_left(master, member);
     member->state = CREW_LEAVING;
     if (!current(master, member))
         return;
     pool->leaving++;
+    if (!idle)
+        return;
     pool->asked -= pool->asked > 0;
     if (--pool->idle == 0)
         reports_watch(master, pool);
+}
+
+/* over - its session has ended */
+static void
+over(struct master *master, struct pool *pool, struct crew_member *member,
+     const struct report *report)
+{
+    admit_ended(master, member, (enum reason)report->reason, clock_ms());
+    if (report->kind == REPORT_LAST)
+        leaving(master, pool, member);
+    else
+        idle(master, pool, member);
 }
 
 /* apply - one report; false: it does not fit */
@@ -114,16 +133,25 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
         if (member->state != CREW_BUSY)
             return false;
         member->state = CREW_VERIFIED;
+        admit_verified(master, member, clock_ms());
         return true;
     case REPORT_ENDED:
+    case REPORT_LAST:
         if (member->state != CREW_BUSY && member->state != CREW_VERIFIED)
             return false;
-        idle(master, pool, member);
+        over(master, pool, member, report);
         return true;
     case REPORT_LEAVING:
         if (member->state != CREW_IDLE)
             return false;
         leaving(master, pool, member);
+        return true;
+    case REPORT_REFUSED:
+        if (member->state != CREW_IDLE)
+            return false;
+        member->took = true;
+        pool->taken++;
+        admit_refused(master, pool, report, clock_ms());
         return true;
     default:
         return false;

@@ -214,6 +214,7 @@ brief_for(const struct batch *batch, size_t i, int slot)
         .connector_fd = batch->connector[i],
         .slot = board_slot(batch->master->board, slot),
         .bans = batch->master->bans,
+        .pool = (unsigned)(pool - batch->master->pool),
     };
 
     return brief;

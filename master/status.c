@@ -7,6 +7,7 @@
  */
 #include "common/board.h"
 #include "common/log.h"
+#include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/master.h"
@@ -58,6 +59,7 @@ log_pool(const struct master *master, size_t i)
     log_int(&line, "retiring", pool->old);
     log_int(&line, "connections", (long long)pool->taken);
     log_int(&line, "refused", (long long)sum.total.refused);
+    admit_status(master, i, &line);
     log_int(&line, "crashed", (long long)pool->crashed);
     log_int(&line, "in", (long long)sum.total.in);
     log_int(&line, "out", (long long)sum.total.out);

@@ -52,6 +52,7 @@ table_of(const struct connector_order *order)
         return table;
     table->generation = order->generation;
     table->service = order->service;
+    table->dead_peer_ms = order->dead_peer_ms;
     (void)text_copy(table->name, order->name, sizeof(table->name));
     table->next = tables;
     tables = table;

@@ -29,10 +29,11 @@ struct table { /* where a service of a generation may connect */
     uint32_t generation;
     uint16_t service;
     char name[CONF_NAME_MAX + 1]; /* of the service, for the log */
-    bool forgotten;               /* goes when the last pair does */
-    size_t pairs;                 /* workers that use it; the caller counts */
-    struct health health;         /* of all its routes */
-    int64_t log_from;             /* lines about it since then: */
+    int64_t dead_peer_ms;
+    bool forgotten;       /* goes when the last pair does */
+    size_t pairs;         /* workers that use it; the caller counts */
+    struct health health; /* of all its routes */
+    int64_t log_from;     /* lines about it since then: */
     unsigned logged;
     size_t route_count;
     struct route *route;

@@ -1,7 +1,7 @@
 /*
  * serve.c - one connection, from accept to close
  *
- *   accepted --source refused--> closed
+ *   accepted --source refused--> closed, refused
  *      | taken
  *   handshake --refused, probe--> drained, closed    (listen_tls = yes)
  *      | verified
@@ -31,7 +31,6 @@
 #include "worker/worker.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +49,7 @@ struct conn {
     const char *upstream; /* what served it, for the log */
     uint64_t requests;
     bool aborted; /* http: the client is to be reset */
+    bool stopped; /* the master wanted it so */
     uint16_t port;
     uint64_t said_in, said_out; /* of result, already in the slot */
     char client_text[ADDR_TEXT_MAX];
@@ -110,15 +110,6 @@ source_of(const struct sockaddr_storage *sa, uint8_t out[16])
     default:
         return 0;
     }
-}
-
-static void
-nodelay(int fd)
-{
-    int one = 1;
-
-    /* fails on unix sockets, where nothing is delayed */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
 /* refused - said and counted */
@@ -191,12 +182,16 @@ handshake(struct conn *conn)
                     &serve->session.io.ahead);
         return true;
     }
-    if (err == ERR_STOP)
-        reason = stop_reason(conn);
+    conn->result.end = reason;
+    if (err == ERR_STOP) {
+        conn->result.end = reason = stop_reason(conn);
+        session_alert(&serve->session, reason);
+    }
     if ((err == ERR_EOF || err == ERR_RESET) &&
-        !session_bytes_seen(&serve->session))
+        !session_bytes_seen(&serve->session)) {
+        conn->result.end = REASON_NONE;
         tell_probe(&conn->who);
-    else
+    } else
         refused(conn, stage_of(reason), reason, NULL, &why);
     /* unread bytes at close(2) would turn our alert into a reset */
     stream_init(&conn->client, conn->fd, NULL, NULL);
@@ -337,12 +332,12 @@ finish(struct conn *conn)
 {
     if (conn->aborted)
         return;
-    switch ((int)conn->result.end) {
-    case REASON_STOPPED:
-    case REASON_DRAIN_TIMEOUT:
+    if (conn->stopped) {
         wait_goodbye();
         farewell(conn, GOODBYE_MS);
         return;
+    }
+    switch ((int)conn->result.end) {
     case REASON_CLIENT_RESET:
     case REASON_CLIENT_TRUNCATED:
     case REASON_CLIENT_ERROR:
@@ -415,34 +410,64 @@ talk(struct conn *conn)
     }
     progress(conn, conn->result.in, conn->result.out);
     set_state(conn, SLOT_CLOSE);
-    if (conn->result.end == REASON_STOPPED)
+    conn->stopped = conn->result.end == REASON_STOPPED;
+    if (conn->stopped)
         conn->result.end = stop_reason(conn);
     say_done(conn);
     outbound_close(&conn->serve->outbound);
     finish(conn);
 }
 
-/* enter - say who is here; false: this source is not served now */
-static bool
-enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
+/* turn_away - why is this source not served now? REASON_NONE: it is. Those who
+ * have priority are free of limits, not of a crash nor of `from`. */
+static enum reason
+turn_away(const struct conn *conn)
 {
-    const struct why none = { "" };
+    const struct worker_brief *brief = conn->serve->brief;
+    const struct conf_service *service = brief->service;
+    int64_t now = clock_ms();
+
+    if (bans_has(brief->bans, conn->source, now))
+        return REASON_CRASHED_SOURCE;
+    if (service->from.count > 0 && !net_is_none(conn->source) &&
+        !net_has(service->from.item, service->from.count, conn->source))
+        return REASON_NOT_FROM;
+    if (net_has(service->priority_from.item, service->priority_from.count,
+                conn->source))
+        return REASON_NONE;
+    return bans_limited(brief->bans, conn->source, &service->per_source_mask,
+                        bans_scope(brief->generation, brief->pool), now);
+}
+
+/* admitted - may this source be served? If not, the master writes the line: it
+ * has them all, and one line for many is enough */
+static bool
+admitted(struct conn *conn, const struct sockaddr_storage *sa)
+{
+    enum reason reason;
 
     conn->port = source_of(sa, conn->source);
+    if ((reason = turn_away(conn)) == REASON_NONE)
+        return true;
+    atomic_fetch_add(&slot_of(conn)->connections, 1);
+    atomic_fetch_add(&slot_of(conn)->refused, 1);
+    close(conn->fd);
+    report(conn, REPORT_REFUSED, (uint8_t)sa->ss_family, conn->port, reason);
+    return false;
+}
+
+/* enter - say who is here */
+static void
+enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
+{
     addr_text((const struct sockaddr *)sa, len, conn->client_text);
     addr_host_text((const struct sockaddr *)sa, len, conn->host_text);
     text_copy(slot_of(conn)->client, conn->client_text,
               sizeof(slot_of(conn)->client));
+    atomic_store(&slot_of(conn)->heard, 0);
     report(conn, REPORT_TAKEN, (uint8_t)sa->ss_family, conn->port, REASON_NONE);
     atomic_fetch_add(&slot_of(conn)->connections, 1);
-    if (sa->ss_family != AF_UNIX &&
-        bans_has(conn->serve->brief->bans, conn->source, clock_ms())) {
-        refused(conn, "accept", REASON_CRASHED_SOURCE, NULL, &none);
-        return false;
-    }
     proctitle_set("worker %s %s", service_of(conn)->name, conn->client_text);
-    nodelay(conn->fd);
-    return true;
 }
 
 /* leave - nothing of this connection stays in the worker */
@@ -454,11 +479,13 @@ leave(struct conn *conn)
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';
     slot_of(conn)->subject[0] = '\0';
-    if (conn->serve->last)
+    memset(conn->source, 0, sizeof(conn->source));
+    if (conn->serve->last) {
+        report(conn, REPORT_LAST, 0, 0, conn->result.end);
         return;
+    }
     set_state(conn, SLOT_IDLE);
     proctitle_set("worker %s idle", service_of(conn)->name);
-    memset(conn->source, 0, sizeof(conn->source));
     report(conn, REPORT_ENDED, 0, 0, conn->result.end);
 }
 
@@ -472,7 +499,10 @@ serve_connection(struct serve *serve, int fd, const struct sockaddr_storage *sa,
     conn.who.service = serve->brief->service;
     conn.who.client = conn.client_text;
     conn.who.session = conn.who.service->listen_tls ? &serve->session : NULL;
-    if (enter(&conn, sa, len) && hello(&conn))
+    if (!admitted(&conn, sa))
+        return;
+    enter(&conn, sa, len);
+    if (hello(&conn))
         talk(&conn);
     leave(&conn);
 }
@@ -489,6 +519,7 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     serve->rules.side = brief->client;
     serve->rules.conf = &brief->service->client;
     serve->rules.sign = &serve->sign;
+    serve->rules.heard = &brief->slot->heard;
     serve->rules.sni_strict = brief->service->sni_strict;
     serve->rules.sha1 = brief->service->protocol == CONF_PROTOCOL_HTTP;
     if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)

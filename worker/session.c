@@ -165,6 +165,7 @@ begin(const struct session_rules *rules, int fd, struct session *out,
 {
     out->alert_sent = out->alert_received = -1;
     out->io.fd = fd;
+    out->io.heard = rules->heard;
     if ((out->ssl = wolfSSL_new(rules->side->ctx)) == NULL)
         return why_set(why, ERR_TLS, "no TLS session object");
     /* wolfSSL_CTX_set_groups alone does not bind a TLS 1.2 server: it takes

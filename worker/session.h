@@ -18,10 +18,11 @@ struct tls_side;
 /* what the I/O callbacks know of the descriptor */
 struct session_io {
     int fd;
-    int error;          /* errno of the last failure, 0 */
-    bool eof;           /* the client's FIN was read */
-    bool reset;         /* RST, or a send to a closed connection */
-    bool not_tls;       /* the first bytes are no TLS handshake record */
+    _Atomic uint32_t *heard; /* set with the first byte; may be NULL */
+    int error;               /* errno of the last failure, 0 */
+    bool eof;                /* the client's FIN was read */
+    bool reset;              /* RST, or a send to a closed connection */
+    bool not_tls;            /* the first bytes are no TLS handshake record */
     bool muted;         /* our alert is out: the library's own goes nowhere */
     bool established;   /* the handshake is over */
     bool upstream;      /* the peer is a server: it may begin with an alert */
@@ -59,6 +60,7 @@ struct session_rules { /* how to judge clients, from the service */
     struct sign *sign; /* its key is set by the certificate that SNI chose */
     bool sni_strict;   /* an unknown name is refused: sni_unknown */
     bool sha1;         /* out->id.sha1_hex is wanted */
+    _Atomic uint32_t *heard; /* set when the client has sent a byte; or NULL */
     size_t group_count;
     uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };

@@ -14,6 +14,7 @@
 #include "worker/session_io.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 /* head_check - a TLS client begins with a handshake record of version 3.x; a
@@ -48,6 +49,8 @@ io_recv(WOLFSSL *ssl, char *buf, int size, void *ctx)
             io->in += (uint64_t)n;
             return WOLFSSL_CBIO_ERR_GENERAL;
         }
+        if (io->in == 0 && io->heard != NULL)
+            atomic_store(io->heard, 1);
         io->in += (uint64_t)n;
         return (int)n;
     }

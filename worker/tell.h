@@ -16,7 +16,7 @@ struct tell_who { /* whom the lines are about */
 };
 
 /* tell_refused - one line for every connection that did not get through;
- * stage: accept, handshake, verify, upstream. upstream: NULL, or the one whose
+ * stage: handshake, verify, upstream. upstream: NULL, or the one whose
  * TLS failed. */
 void tell_refused(const struct tell_who *who, const char *stage,
                   enum reason reason, const struct outbound *upstream,

@@ -27,6 +27,7 @@ struct worker_brief {
     int connector_fd; /* connwire.h, own pair; -1 when never needed */
     struct slot *slot;
     const struct bans *bans; /* read-only view */
+    unsigned pool;           /* how the limits in there name it */
 };
 
 /* worker_main - serve until told to retire or max_use is reached; never

@@ -1,6 +1,7 @@
 /* fuzz_addr.c - addresses: no text breaks the parser, what it takes can be shown */
 #include "common/addr.h"
 #include "common/mem.h"
+#include "common/net.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,23 @@ show(const struct addr *addr)
             abort();
     }
     (void)addr_is_local(addr);
+}
+
+/* network - what is read is written so that it reads the same */
+static void
+network(const char *text)
+{
+    char out[NET_TEXT_MAX];
+    struct net net, again;
+    struct why why;
+
+    if (net_parse(text, &net, &why) != ERR_OK)
+        return;
+    if (net_parse(net_text(&net, out), &again, &why) != ERR_OK ||
+        again.bits != net.bits ||
+        memcmp(again.addr, net.addr, sizeof(net.addr)) != 0)
+        abort();
+    (void)net_has(&net, 1, net.addr);
 }
 
 int
@@ -38,6 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(upstream.body);
     }
     (void)addr_is_host(text);
+    network(text);
     free(text);
     return 0;
 }

@@ -90,6 +90,94 @@ the_ban_that_ends_first_makes_room(void **state)
     assert_true(bans_has(bans, source(2), 1));
 }
 
+/* as_net - a network of the mask's size */
+static struct net
+as_net(unsigned n)
+{
+    const struct net_mask mask = { 24, 64 };
+
+    return net_of(source(n), &mask);
+}
+
+static enum reason
+limited(unsigned n, uint64_t scope, int64_t now)
+{
+    const struct net_mask mask = { 24, 64 };
+
+    return bans_limited(bans, source(n), &mask, scope, now);
+}
+
+static void
+a_limit_is_of_one_network_in_one_scope(void **state)
+{
+    const uint64_t here = bans_scope(7, 3);
+    const struct net_mask other = { 25, 64 };
+    struct net net = as_net(1);
+
+    (void)state;
+    assert_true(here != bans_scope(8, 3) && here != bans_scope(7, 4));
+    bans_limit(bans, &net, here, REASON_PER_SOURCE_RATE, 1000);
+    assert_int_equal(limited(1, here, 999), REASON_PER_SOURCE_RATE);
+    assert_int_equal(limited(255, here, 999), REASON_PER_SOURCE_RATE);
+    assert_int_equal(limited(256, here, 999), REASON_NONE);
+    assert_int_equal(limited(1, here, 1000), REASON_NONE);
+    assert_int_equal(limited(1, bans_scope(8, 3), 1), REASON_NONE);
+    assert_int_equal(bans_limited(bans, source(1), &other, here, 1),
+                     REASON_NONE);
+    assert_false(bans_has(bans, source(1), 1));
+    bans_limit(bans, &net, here, REASON_PER_SOURCE, 500); /* changes in place */
+    assert_int_equal(limited(1, here, 1), REASON_PER_SOURCE);
+    assert_int_equal(limited(1, here, 999), REASON_NONE);
+    bans_lift(bans, &net, here);
+    assert_int_equal(limited(1, here, 1), REASON_NONE);
+    bans_lift(bans, &net, here);
+}
+
+static void
+a_limit_may_be_for_everybody(void **state)
+{
+    static const struct net everybody;
+    const uint8_t unix_socket[16] = { 0 };
+    const struct net_mask mask = { 24, 64 };
+
+    (void)state;
+    bans_limit(bans, &everybody, 1, REASON_POOL_FULL, 1000);
+    assert_int_equal(limited(1, 1, 1), REASON_POOL_FULL);
+    assert_int_equal(bans_limited(bans, unix_socket, &mask, 1, 1),
+                     REASON_POOL_FULL);
+    assert_int_equal(limited(1, 2, 1), REASON_NONE);
+    bans_lift(bans, &everybody, 1);
+    assert_int_equal(limited(1, 1, 1), REASON_NONE);
+}
+
+static void
+limits_are_bounded_and_push_no_crash_out(void **state)
+{
+    unsigned kept = 0, max = BANS_SETS * BANS_WAYS;
+
+    (void)state;
+    bans_add(bans, source(1), 10);
+    for (unsigned i = 0; i < 2 * max; i++) {
+        struct net net = { .addr = { 0x20, 1, (uint8_t)(i >> 16),
+                                     (uint8_t)(i >> 8), (uint8_t)i },
+                           .bits = 64 };
+
+        bans_limit(bans, &net, 1, REASON_PER_SOURCE, 1000 + i);
+    }
+    for (unsigned i = 0; i < 2 * max; i++) {
+        const struct net_mask mask = { 32, 64 };
+        uint8_t addr[16] = { 0x20, 1, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+                             (uint8_t)i };
+        bool there = bans_limited(bans, addr, &mask, 1, 1) != REASON_NONE;
+
+        kept += there;
+        if (i == 2 * max - 1)
+            assert_true(there); /* the last one */
+    }
+    assert_in_range(kept, max * 3 / 4, max);
+    assert_true(bans_has(bans, source(1), 9));
+}
+
 /* page_of - where the shared page is mapped, and how */
 static char *
 page_of(char rights[5])
@@ -121,6 +209,7 @@ attack_as_reader(void *arg)
     char rights[5] = "", path[64];
     int fd = bans_fd(bans), own = dup(fd);
     struct stat st;
+    struct net net;
     char *page;
 
     (void)arg;
@@ -147,6 +236,10 @@ attack_as_reader(void *arg)
     child_must(fd < 0 || write(fd, "x", 1) < 0);
     bans_add(bans, source(2), 1000); /* does nothing, and does not crash */
     child_must(!bans_has(bans, source(2), 1));
+    net = as_net(1);
+    bans_limit(bans, &net, 1, REASON_PER_SOURCE, 1000);
+    bans_lift(bans, &net, 1);
+    child_must(limited(1, 1, 1) == REASON_NONE);
     fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
     child_must(fd < 0 || pwrite(fd, "x", 1, (off_t)(unsigned long)page) < 0);
 }
@@ -223,6 +316,9 @@ main(void)
         TEST(a_unix_socket_is_never_banned),
         TEST(the_ban_that_ends_first_makes_room),
         TEST(readers_see_later_bans),
+        TEST(a_limit_is_of_one_network_in_one_scope),
+        TEST(a_limit_may_be_for_everybody),
+        TEST(limits_are_bounded_and_push_no_crash_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

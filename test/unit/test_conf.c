@@ -286,6 +286,15 @@ static const char full[] =
     "workers = 8-65536\n"
     "workers_spare = 100\n"
     "max_use = never\n"
+    "from = 0.0.0.0/0, \"2001:db8::/32\", @nets\n"
+    "priority_from = 192.0.2.7\n"
+    "max_handshaking = 12\n"
+    "per_source = 3\n"
+    "per_source_handshaking = 2\n"
+    "per_source_rate = 90/m\n"
+    "per_source_penalty = 1500ms\n"
+    "per_source_mask = 24/56\n"
+    "dead_peer_timeout = never\n"
     "handshake_timeout = 1ms\n"
     "connect_timeout = 1h\n"
     "idle_timeout = never\n"
@@ -306,6 +315,7 @@ static struct conf *
 load_full(const char *name)
 {
     (void)put("dirs", "# more\n  /listed dir  \n\nrelative\n");
+    (void)put("nets", "# office\n198.51.100.0/25\n");
     return load(put(name, full));
 }
 
@@ -319,7 +329,7 @@ every_key_reaches_its_field(void **state)
     (void)state;
     assert_string_equal(conf->path, in_dir("full.conf"));
     assert_int_equal(strncmp(conf->dir, dir, strlen(conf->dir)), 0);
-    assert_int_equal(conf->files.count, 2);
+    assert_int_equal(conf->files.count, 3);
     assert_string_equal(conf->files.item[1], in_dir("dirs"));
     assert_string_equal(g->user, "1000");
     assert_string_equal(g->group, "ssl-cert");
@@ -375,6 +385,22 @@ every_key_reaches_its_field(void **state)
     assert_int_equal(s->workers_max, 65536);
     assert_int_equal(s->workers_spare, 100);
     assert_int_equal(s->max_use, 0);
+    assert_int_equal(s->from.count, 3);
+    assert_int_equal(s->from.item[0].bits, 96);
+    assert_int_equal(s->from.item[1].bits, 32);
+    assert_int_equal(s->from.item[2].bits, 121);
+    assert_int_equal(s->from.item[2].addr[12], 198);
+    assert_int_equal(s->priority_from.count, 1);
+    assert_int_equal(s->priority_from.item[0].bits, 128);
+    assert_int_equal(conf_handshaking_max(s), 12);
+    assert_int_equal(s->per_source, 3);
+    assert_int_equal(s->per_source_handshaking, 2);
+    assert_int_equal(s->per_source_rate.count, 90);
+    assert_int_equal(s->per_source_rate.per_ms, 60000);
+    assert_true(s->per_source_penalty == 1500);
+    assert_int_equal(s->per_source_mask.v4, 24);
+    assert_int_equal(s->per_source_mask.v6, 56);
+    assert_true(s->dead_peer_timeout == CLOCK_NEVER);
     assert_true(s->handshake_timeout == 1);
     assert_true(s->connect_timeout == 3600000);
     assert_true(s->idle_timeout == CLOCK_NEVER);
@@ -423,6 +449,15 @@ defaults_are_the_table(void **state)
     assert_int_equal(s->workers_min, 4);
     assert_int_equal(s->workers_max, 256);
     assert_int_equal(s->workers_spare, 4);
+    assert_int_equal(conf_workers_max(s), 256);
+    assert_int_equal(conf_handshaking_max(s), 128);
+    assert_int_equal(s->from.count + s->priority_from.count, 0);
+    assert_int_equal(s->per_source + s->per_source_handshaking, 0);
+    assert_int_equal(s->per_source_rate.count, 0);
+    assert_true(s->per_source_penalty == 0);
+    assert_int_equal(s->per_source_mask.v4, 32);
+    assert_int_equal(s->per_source_mask.v6, 64);
+    assert_true(s->dead_peer_timeout == 120000);
     assert_int_equal(s->max_use, 1000);
     assert_true(s->idle_timeout == 3600000);
     assert_false(s->unsafe_plaintext);

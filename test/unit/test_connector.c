@@ -248,7 +248,7 @@ routed(uint16_t service, uint16_t route, struct addr *addrs, size_t count,
 
     (void)snprintf(name, sizeof(name), "s%u", service);
     assert_int_equal(connector_service(&connector, 1, service, route, name,
-                                       &list, policy, NULL),
+                                       &list, policy, 60000, NULL),
                      ERR_OK);
 }
 
