@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "common/text.h"
+#include "master/filters.h"
 #include "master/names.h"
 #include "master/pick.h"
 #include "master/tables.h"
@@ -496,7 +497,7 @@ come_up(const struct connector_setup *setup, struct why *why)
         err = drop_now(setup->ids, 0, false, why);
     if (err == ERR_OK)
         err = fence(setup->strict, why);
-    return err;
+    return err == ERR_OK ? filters_enter(FILTERS_CONNECTOR, why) : err;
 }
 
 void

@@ -25,8 +25,6 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -51,12 +49,6 @@ static const unsigned programs[FILTERS_KINDS] = {
     [FILTERS_MASTER] = FORKED,     [FILTERS_KEEPER] = KEEPER,
     [FILTERS_WORKER] = WORKER,     [FILTERS_CONNECTOR] = CONNECTOR | RESOLVER,
     [FILTERS_RESOLVER] = RESOLVER, [FILTERS_LOGGER] = LOGGER,
-};
-
-static const char *const names[FILTERS_KINDS] = {
-    [FILTERS_MASTER] = "master",     [FILTERS_KEEPER] = "keeper",
-    [FILTERS_WORKER] = "worker",     [FILTERS_CONNECTOR] = "connector",
-    [FILTERS_RESOLVER] = "resolver", [FILTERS_LOGGER] = "logger",
 };
 
 /* numbers of our own, the same on all machines: headers and libseccomp of the
@@ -256,37 +248,35 @@ static const struct filter_rule rules[] = {
 /* clang-format on */
 
 static struct filter *built[FILTERS_KINDS];
-static const char *absent = "none: not built";
 
-#ifdef MTLSD_SANITIZE
-enum err
-filters_build(bool strict, struct why *why)
+bool
+filters_compiled(void)
 {
-    (void)strict;
-    (void)why;
-    (void)programs;
-    (void)rules;
-    absent = "none: a build with sanitizers";
-    return ERR_OK;
-}
+#ifdef MTLSD_SANITIZE
+    return false;
 #else
+    return true;
+#endif
+}
+
 enum err
 filters_build(bool strict, struct why *why)
 {
     enum err err = ERR_OK;
 
-    absent = "none: not in this kernel";
+    if (!filters_compiled())
+        return ERR_OK;
+    if (!filter_known() && strict)
+        return why_set(why, ERR_PRIV,
+                       "this kernel has no system call filters (seccomp); "
+                       "confine = degrade does without");
     if (!filter_known())
-        return strict ? why_set(why, ERR_PRIV,
-                                "this kernel has no system call filters "
-                                "(seccomp): confine = degrade does without")
-                      : ERR_OK;
+        return ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < FILTERS_KINDS; i++)
         err = filter_build(rules, sizeof(rules) / sizeof(rules[0]), programs[i],
                            &built[i], why);
     return err;
 }
-#endif
 
 enum err
 filters_enter(enum filters_kind kind, struct why *why)
@@ -303,13 +293,7 @@ filters_get(enum filters_kind kind)
 const char *
 filters_text(void)
 {
-    static char text[96];
-    size_t len = 0;
-
-    if (built[0] == NULL)
-        return absent;
-    for (size_t i = 0; i < FILTERS_KINDS; i++)
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
-                                i > 0 ? "," : "", names[i]);
-    return text;
+    if (!filters_compiled())
+        return "none: a build with sanitizers";
+    return built[FILTERS_MASTER] != NULL ? "yes" : "none: not in this kernel";
 }

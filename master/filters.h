@@ -38,6 +38,9 @@ enum err filters_enter(enum filters_kind kind, struct why *why);
 /* filters_get - for a process that loads it itself (worker.h); NULL: none */
 const struct filter *filters_get(enum filters_kind kind);
 
-/* filters_text - for the start line: the kinds that have one, or "none: ..." */
+/* filters_compiled - are there tables in this build? Not with a sanitizer. */
+bool filters_compiled(void);
+
+/* filters_text - for the start line: "yes", or "none: " and why */
 const char *filters_text(void);
 #endif

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/crew.h"
+#include "master/filters.h"
 #include "master/generation.h"
 #include "master/keeper.h"
 #include "master/limits.h"
@@ -25,7 +26,7 @@
 #include <unistd.h>
 
 #define SPAWN_FAILED_MS 1000 /* after fork(2) or a pair failed */
-#define DESCRIPTORS     24 /* standard, pairs, two connections, some to spare */
+#define SHARED          3    /* leash, report, log */
 
 /* links - a new worker's private pairs: [0] worker's end, [1] the other's */
 struct links {
@@ -127,9 +128,33 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     free(keep);
 }
 
+/* place - what siblings share above, what is its own below (filters.h) */
+static enum err
+place(struct worker_brief *brief, const struct pool *pool, struct why *why)
+{
+    int *own[] = { &brief->keeper_fd, &brief->connector_fd };
+    int log = log_fd();
+    int *shared[SHARED] = { &brief->leash_fd, &brief->report_fd, &log };
+    enum err err = ERR_OK;
+    size_t i;
+
+    for (i = 0; err == ERR_OK && i < SHARED; i++)
+        if (*shared[i] >= 0 && *shared[i] < FILTERS_SHARED_FD)
+            err = fdio_move(shared[i], FILTERS_SHARED_FD, why);
+    for (i = 0; err == ERR_OK && i < pool->listen_count; i++)
+        if (pool->listen_fd[i] < FILTERS_SHARED_FD)
+            err = fdio_move(&pool->listen_fd[i], FILTERS_SHARED_FD, why);
+    for (i = 0; err == ERR_OK && i < sizeof(own) / sizeof(own[0]); i++)
+        if (*own[i] >= FILTERS_SHARED_FD)
+            err = fdio_move(own[i], STDERR_FILENO + 1, why);
+    log_open(log, log_level());
+    return err;
+}
+
 /* child - from a copy of the master to a worker */
 static _Noreturn void
-child(struct master *master, struct worker_brief *brief, int slot)
+child(struct master *master, const struct pool *pool,
+      struct worker_brief *brief, int slot)
 {
     struct why why;
 
@@ -140,7 +165,10 @@ child(struct master *master, struct worker_brief *brief, int slot)
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
-    if (limits_child(brief->listen_count + DESCRIPTORS, &why) != ERR_OK)
+    if (place(brief, pool, &why) != ERR_OK)
+        die("descriptors", &why);
+    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, &why) !=
+        ERR_OK)
         die("limits", &why);
     worker_main(brief);
 }
@@ -163,6 +191,7 @@ brief_for(struct master *master, struct pool *pool, const struct links *links,
         .connector_fd = links->connector[0],
         .slot = board_slot(master->board, slot),
         .bans = master->bans,
+        .filter = filters_get(FILTERS_WORKER),
     };
 
     return brief;
@@ -197,7 +226,7 @@ spawn_worker(struct master *master, struct pool *pool, struct why *why)
     if (err == ERR_OK) {
         brief = brief_for(master, pool, &links, slot);
         if ((pid = fork()) == 0)
-            child(master, &brief, slot);
+            child(master, pool, &brief, slot);
         if (pid > 0)
             enlist(master, pool, pid, slot);
         else
