@@ -66,10 +66,11 @@ def status(pid):
     return {key: value.split() for key, _, value in pairs}
 
 
-def private_dirty(pid):
-    """Bytes."""
+def dirty(pid):
+    """Bytes in pages that were written to. Those that a forked process still has in common with it are shared: which of
+    them these are is chance."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Private_Dirty:\s+(\d+) kB", text, re.M)[1]) * 1024
+    return sum(int(re.search(rf"^{kind}_Dirty:\s+(\d+) kB", text, re.M)[1]) * 1024 for kind in ("Private", "Shared"))
 
 
 @dataclass(frozen=True)
