@@ -249,6 +249,19 @@ test_length(void **state)
     assert_true(filter_length(program[BOTH]) < 200);
 }
 
+/* a kernel without, or valgrind: an error that can be told, no program */
+static void
+test_unknown(void **state)
+{
+    struct filter *filter = program[ONE];
+    struct why why;
+
+    (void)state;
+    assert_int_equal(filter_build(rules, 1, ONE, &filter, &why), ERR_SYS);
+    assert_null(filter);
+    assert_int_equal(filter_load(NULL, NULL), ERR_OK);
+}
+
 int
 main(void)
 {
@@ -266,5 +279,11 @@ main(void)
         cmocka_unit_test(test_length),
     };
 
+    const struct CMUnitTest unknown[] = {
+        cmocka_unit_test(test_unknown),
+    };
+
+    if (!filter_known())
+        return cmocka_run_group_tests(unknown, NULL, NULL);
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -306,36 +306,74 @@ test_every_kind_comes_up(void **state)
         assert_true(child_run(try, &(struct attempt){ .kind = kind }));
 }
 
-#define test_of(name, number)                                       \
-    static void test_##name(void **state)                           \
-    {                                                               \
-        (void)state;                                                \
-        for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) \
-            expect(&(struct attempt){ number, &calls[i] });         \
-    }
-test_of(master, FILTERS_MASTER) test_of(keeper, FILTERS_KEEPER)
-    test_of(worker, FILTERS_WORKER) test_of(connector, FILTERS_CONNECTOR)
-        test_of(resolver, FILTERS_RESOLVER) test_of(logger, FILTERS_LOGGER)
+static void
+test_calls(void **state)
+{
+    const enum filters_kind *kind = *state;
 
-            static void test_text(void **state)
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+        expect(&(struct attempt){ *kind, &calls[i] });
+}
+
+static void
+test_text(void **state)
 {
     (void)state;
     assert_string_equal(filters_text(), "yes");
 }
+
+/* a sanitizer's run time would be killed at once, whatever the kernel has */
+static void
+test_none_with_sanitizers(void **state)
+{
+    (void)state;
+    assert_int_equal(filters_build(true, NULL), ERR_OK);
+    assert_null(filters_get(FILTERS_WORKER));
+    assert_non_null(strstr(filters_text(), "sanitizers"));
+}
+
+/* a kernel without, or valgrind */
+static void
+test_none_in_this_kernel(void **state)
+{
+    struct why why;
+
+    (void)state;
+    assert_int_equal(filters_build(true, &why), ERR_PRIV);
+    assert_non_null(strstr(why.text, "degrade"));
+    assert_int_equal(filters_build(false, NULL), ERR_OK);
+    assert_null(filters_get(FILTERS_WORKER));
+    assert_int_equal(filters_enter(FILTERS_WORKER, NULL), ERR_OK);
+    assert_non_null(strstr(filters_text(), "kernel"));
+}
+
+#define OF(kind) \
+    cmocka_unit_test_prestate(test_calls, (&(enum filters_kind){ kind }))
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_comes_up),
-        cmocka_unit_test(test_master),
-        cmocka_unit_test(test_keeper),
-        cmocka_unit_test(test_worker),
-        cmocka_unit_test(test_connector),
-        cmocka_unit_test(test_resolver),
-        cmocka_unit_test(test_logger),
+        OF(FILTERS_MASTER),
+        OF(FILTERS_KEEPER),
+        OF(FILTERS_WORKER),
+        OF(FILTERS_CONNECTOR),
+        OF(FILTERS_RESOLVER),
+        OF(FILTERS_LOGGER),
         cmocka_unit_test(test_text),
     };
 
+    const struct CMUnitTest sanitized[] = {
+        cmocka_unit_test(test_none_with_sanitizers),
+    };
+    const struct CMUnitTest unknown[] = {
+        cmocka_unit_test(test_none_in_this_kernel),
+    };
+
+    if (!filters_compiled())
+        return cmocka_run_group_tests(sanitized, NULL, NULL);
+    if (!filter_known())
+        return cmocka_run_group_tests(unknown, NULL, NULL);
     return cmocka_run_group_tests(tests, setup, NULL);
 }
