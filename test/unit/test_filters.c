@@ -303,7 +303,8 @@ test_every_kind_comes_up(void **state)
 {
     (void)state;
     for (int kind = 0; kind < FILTERS_KINDS; kind++)
-        assert_true(child_run(try, &(struct attempt){ .kind = kind }));
+        assert_true(child_run(
+            try, &(struct attempt){ .kind = (enum filters_kind)kind }));
 }
 
 static void
