@@ -79,8 +79,10 @@ fdio_send_all(int sock, const void *data, size_t len, const int *fds,
         head->cmsg_len = CMSG_LEN(size);
         memcpy(CMSG_DATA(head), fds, size);
     }
+    /* a worker never sends a descriptor: sendmsg(2) is not among its calls */
     do {
-        n = sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
+        n = count > 0 ? sendmsg(sock, &msg, flags | MSG_NOSIGNAL)
+                      : send(sock, data, len, flags | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return socket_err(why, "send");
@@ -323,6 +325,18 @@ fdio_close_except(int *keep, size_t count)
     close_span(first, INT32_MAX);
 }
 
+enum err
+fdio_move(int *fd, int least, struct why *why)
+{
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, least);
+
+    if (moved < 0)
+        return why_errno(why, ERR_SYS, "cannot move a descriptor");
+    close(*fd);
+    *fd = moved;
+    return ERR_OK;
+}
+
 void
 fdio_close(int *fd)
 {
@@ -332,6 +346,13 @@ fdio_close(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+void
+fdio_mute(void)
+{
+    for (int fd = 0; null.open && fd <= STDERR_FILENO; fd++)
+        (void)dup2(null.fd, fd);
 }
 
 enum err

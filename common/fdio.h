@@ -50,8 +50,16 @@ enum err fdio_recv_all(int sock, void *data, size_t *len, int *fds,
  * they are not in keep, to /dev/null (after fdio_std). Uses close_range(2). */
 void fdio_close_except(int *keep, size_t count);
 
+/* fdio_move - give a descriptor the lowest free number that is not below
+ * `least`; close-on-exec. ERR_SYS: it stays what it was. */
+enum err fdio_move(int *fd, int least, struct why *why);
+
 /* fdio_close - close(2) and set to -1; keeps errno */
 void fdio_close(int *fd);
+
+/* fdio_mute - point 0, 1 and 2 to /dev/null (after fdio_std): a process that has
+ * left its terminal, and may not open anything any more */
+void fdio_mute(void);
 
 /* fdio_std - make sure 0, 1, 2 are open (on /dev/null when not), and keep a
  * descriptor of /dev/null for fdio_close_except in children */

@@ -17,6 +17,7 @@
 #include "master/admit.h"
 #include "master/crew.h"
 #include "master/fence.h"
+#include "master/filters.h"
 #include "master/generation.h"
 #include "master/keeper.h"
 #include "master/keymem.h"
@@ -398,6 +399,8 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
                        global->groups.count, &master->ids, why);
     if (err == ERR_OK)
         err = block_signals(master, why);
+    if (err == ERR_OK)
+        err = filters_build(strict(master, conf), why);
     if (err == ERR_OK)
         err = open_all(master, conf, why);
     if (err == ERR_OK)

@@ -16,6 +16,7 @@
 #include "common/proctitle.h"
 #include "common/tcp.h"
 #include "common/text.h"
+#include "master/filters.h"
 #include "master/names.h"
 #include "master/pick.h"
 #include "master/tables.h"
@@ -512,7 +513,7 @@ come_up(const struct connector_setup *setup, struct why *why)
         err = drop_now(setup->ids, 0, false, why);
     if (err == ERR_OK)
         err = fence(setup->strict, why);
-    return err;
+    return err == ERR_OK ? filters_enter(FILTERS_CONNECTOR, why) : err;
 }
 
 void

@@ -43,18 +43,6 @@ daemon_fork(int *answer_fd, struct why *why)
     return ERR_OK;
 }
 
-/* detach - standard descriptors away from the terminal */
-static void
-detach(void)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
-
-    for (fd = 0; null >= 0 && fd <= 2; fd++)
-        dup2(null, fd);
-    if (null > 2)
-        close(null);
-}
-
 void
 daemon_answer(int *answer_fd, int exit_code)
 {
@@ -63,7 +51,7 @@ daemon_answer(int *answer_fd, int exit_code)
     if (*answer_fd < 0)
         return;
     if (exit_code == EXIT_OK)
-        detach();
+        fdio_mute();
     /* a failure: the parent has gone, there is nobody to tell */
     (void)!write(*answer_fd, &code, 1);
     fdio_close(answer_fd);

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/proctitle.h"
+#include "master/filters.h"
 #include "master/keybook.h"
 #include "master/keymem.h"
 #include "master/limits.h"
@@ -105,7 +106,9 @@ confine(const struct keeper_brief *brief, struct why *why)
     if (err ==
         ERR_OK) /* before the limits: secret memory counts as growing a file */
         err = keymem_open(keybook_files(brief->keys, brief->key_count), why);
-    return err == ERR_OK ? limits_child(0, why) : err;
+    if (err == ERR_OK)
+        err = limits_child(0, why);
+    return err == ERR_OK ? filters_enter(FILTERS_KEEPER, why) : err;
 }
 
 /* publish - tell the master every public key, then that we are ready */

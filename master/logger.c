@@ -15,6 +15,7 @@
 #include "common/fdio.h"
 #include "common/landlock.h"
 #include "common/proctitle.h"
+#include "master/filters.h"
 #include "master/logtarget.h"
 #include <errno.h>
 #include <poll.h>
@@ -235,10 +236,10 @@ confine(struct logger *logger, const struct drop_ids *ids, struct why *why)
     if (err == ERR_OK)
         err = drop_now(ids, 0, false, why);
     /* without Landlock the master judges what confine= demands */
-    if (err != ERR_OK || landlock_abi() == 0)
-        return err;
-    return landlock_fence(&here, logger->target.kind == LOGTARGET_FILE, extra,
-                          why);
+    if (err == ERR_OK && landlock_abi() > 0)
+        err = landlock_fence(&here, logger->target.kind == LOGTARGET_FILE,
+                             extra, why);
+    return err == ERR_OK ? filters_enter(FILTERS_LOGGER, why) : err;
 }
 
 /* keep_own - no descriptor but ours */

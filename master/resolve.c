@@ -8,6 +8,7 @@
 #include "master/resolve.h"
 #include "common/fdio.h"
 #include "common/proctitle.h"
+#include "master/filters.h"
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -54,6 +55,8 @@ child(const char *host, int fd, pid_t parent)
         _exit(EXIT_SYS); /* it died before that took effect */
     proctitle_set("resolver");
     fdio_close_except(&fd, 1);
+    if (filters_enter(FILTERS_RESOLVER, NULL) != ERR_OK)
+        _exit(EXIT_CONFINE);
     answer.gai = getaddrinfo(host, NULL, &hints, &list);
     answer.error = answer.gai == EAI_SYSTEM ? errno : 0;
     if (answer.gai == 0)

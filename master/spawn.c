@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/crew.h"
+#include "master/filters.h"
 #include "master/generation.h"
 #include "master/keeper.h"
 #include "master/limits.h"
@@ -25,7 +26,7 @@
 #include <unistd.h>
 
 #define SPAWN_FAILED_MS 1000 /* after fork(2) or a pair failed */
-#define DESCRIPTORS     24 /* standard, pairs, two connections, some to spare */
+#define SHARED          3    /* leash, report, log */
 
 /* batch - workers that are forked one after the other, and introduced together:
  * a packet to keeper and connector carries the pairs of all */
@@ -177,9 +178,33 @@ keep_only(const struct worker_brief *brief, const struct master *master)
         free(keep);
 }
 
+/* place - what siblings share above, what is its own below (filters.h) */
+static enum err
+place(struct worker_brief *brief, int *listen_fd, struct why *why)
+{
+    int *own[] = { &brief->keeper_fd, &brief->connector_fd };
+    int log = log_fd();
+    int *shared[SHARED] = { &brief->leash_fd, &brief->report_fd, &log };
+    enum err err = ERR_OK;
+    size_t i;
+
+    for (i = 0; err == ERR_OK && i < SHARED; i++)
+        if (*shared[i] >= 0 && *shared[i] < FILTERS_SHARED_FD)
+            err = fdio_move(shared[i], FILTERS_SHARED_FD, why);
+    for (i = 0; err == ERR_OK && i < brief->listen_count; i++)
+        if (listen_fd[i] < FILTERS_SHARED_FD)
+            err = fdio_move(&listen_fd[i], FILTERS_SHARED_FD, why);
+    for (i = 0; err == ERR_OK && i < sizeof(own) / sizeof(own[0]); i++)
+        if (*own[i] >= FILTERS_SHARED_FD)
+            err = fdio_move(own[i], STDERR_FILENO + 1, why);
+    log_open(log, log_level());
+    return err;
+}
+
 /* child - from a copy of the master to a worker */
 static _Noreturn void
-child(struct master *master, struct worker_brief *brief, int slot)
+child(struct master *master, struct worker_brief *brief, int *listen_fd,
+      int slot)
 {
     struct why why;
 
@@ -190,7 +215,10 @@ child(struct master *master, struct worker_brief *brief, int slot)
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
-    if (limits_child(brief->listen_count + DESCRIPTORS, &why) != ERR_OK)
+    if (place(brief, listen_fd, &why) != ERR_OK)
+        die("descriptors", &why);
+    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, &why) !=
+        ERR_OK)
         die("limits", &why);
     worker_main(brief);
 }
@@ -215,6 +243,7 @@ brief_for(const struct batch *batch, size_t i, int slot)
         .slot = board_slot(batch->master->board, slot),
         .bans = batch->master->bans,
         .pool = (unsigned)(pool - batch->master->pool),
+        .filter = filters_get(FILTERS_WORKER),
     };
 
     return brief;
@@ -239,16 +268,17 @@ static enum err
 fork_one(struct batch *batch, size_t i, struct why *why)
 {
     struct master *master = batch->master;
-    int slot = board_take(master->board);
+    int slot = board_take(master->board), *listen_fd;
     struct worker_brief brief;
     pid_t pid;
 
     if (slot < 0)
         return why_set(why, ERR_SYS, "the scoreboard is full");
     brief = brief_for(batch, i, slot);
+    listen_fd = batch->pool->listen_fd;
     /* not fork(2)'s library half, which writes to pages of its own */
     if ((pid = _Fork()) == 0)
-        child(master, &brief, slot);
+        child(master, &brief, listen_fd, slot);
     if (pid > 0) {
         enlist(master, batch->pool, pid, slot);
         return ERR_OK;

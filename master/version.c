@@ -4,16 +4,15 @@
  * Owns the output of mtlsd -V. Probes without changing anything.
  */
 #include "master/version.h"
+#include "common/filter.h"
 #include "common/landlock.h"
 #include "master/context.h"
+#include "master/extras.h"
+#include "master/filters.h"
 
-#include <errno.h>
-#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdbool.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <gnu/libc-version.h>
 
@@ -23,34 +22,11 @@
 #ifndef MTLSD_WOLFSSL_OPTIONS
 #define MTLSD_WOLFSSL_OPTIONS "not recorded"
 #endif
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447 /* asm-generic/unistd.h; Debian 12 may lack it */
-#endif
 
 const char *
 version_text(void)
 {
     return MTLSD_VERSION;
-}
-
-static bool
-has_memfd_secret(void)
-{
-    long fd = syscall(SYS_memfd_secret, 0);
-
-    if (fd < 0)
-        return false;
-    close((int)fd);
-    return true;
-}
-
-/* has_seccomp - EFAULT means that the filter mode is there, seccomp(2) */
-static bool
-has_seccomp(void)
-{
-    unsigned action = SECCOMP_RET_KILL_PROCESS;
-
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 static const char *
@@ -76,6 +52,10 @@ version_print(FILE *out)
             name.machine);
     fprintf(out, "landlock: %d%s\n", landlock_abi(),
             landlock_abi() > 0 ? "" : " (none)");
-    fprintf(out, "memfd_secret: %s\n", yes_no(has_memfd_secret()));
-    fprintf(out, "seccomp filters: %s\n", yes_no(has_seccomp()));
+    fprintf(out, "memfd_secret: %s\n", yes_no(extras_memfd_secret()));
+    fprintf(out, "seccomp filters: %s\n", yes_no(filter_known()));
+    fprintf(out,
+            "confinement: ids, capabilities, no_new_privs, jail, "
+            "landlock%s\n",
+            filters_compiled() ? ", seccomp" : "");
 }

@@ -2,9 +2,11 @@
  * confine.c - the last look before the first client
  *
  * Owns the worker's own check of what spawn.c did to it: a step that silently
- * failed must not be found out by an attacker. Changes nothing by itself.
+ * failed must not be found out by an attacker. Then loads the worker's own
+ * filter: what the start needed, nobody needs again.
  */
 #include "worker/confine.h"
+#include "common/filter.h"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -28,11 +30,14 @@ no_capabilities(struct why *why)
 }
 
 enum err
-confine_self(struct why *why)
+confine_self(const struct filter *filter, struct why *why)
 {
+    enum err err;
+
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return why_set(why, ERR_PRIV, "no_new_privs is not set");
     if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
         return why_set(why, ERR_PRIV, "the process is dumpable");
-    return no_capabilities(why);
+    err = no_capabilities(why);
+    return err == ERR_OK ? filter_load(filter, why) : err;
 }

@@ -43,7 +43,7 @@ prepare(const struct worker_brief *brief, struct serve *serve,
     if ((err = wait_init(&why)) != ERR_OK ||
         (err = serve_init(serve, brief, &why)) != ERR_OK ||
         (err = accept_init(brief, accept, &why)) != ERR_OK ||
-        (err = confine_self(&why)) != ERR_OK)
+        (err = confine_self(brief->filter, &why)) != ERR_OK)
         fail(brief, err, &why);
 }
 

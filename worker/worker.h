@@ -7,12 +7,15 @@
 
 struct tls_side;
 struct bans;
+struct filter;
 struct slot;
 
 /*
  * Everything that a worker may touch. All descriptors are its own copies;
  * everything else has been closed, the jail entered and the capabilities
- * forgotten before worker_main is called (master/spawn.c).
+ * forgotten before worker_main is called (master/spawn.c). What a worker shares
+ * with its siblings (listeners, leash, report, the log) has high numbers, its
+ * own descriptors low ones: the filter tells them apart (master/filters.h).
  */
 struct worker_brief {
     const struct conf_service *service;
@@ -26,8 +29,9 @@ struct worker_brief {
     int keeper_fd;    /* keywire.h, own pair */
     int connector_fd; /* connwire.h, own pair; -1 when never needed */
     struct slot *slot;
-    const struct bans *bans; /* read-only view */
-    unsigned pool;           /* how the limits in there name it */
+    const struct bans *bans;     /* read-only view */
+    unsigned pool;               /* how the limits in there name it */
+    const struct filter *filter; /* to be loaded before the first accept */
 };
 
 /* worker_main - serve until told to retire or max_use is reached; never

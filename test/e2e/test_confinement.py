@@ -9,6 +9,7 @@ import pytest
 
 from clients import Client, context
 from daemon import NOBODY
+from oldkernel import NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP, lacking
 from procfs import descriptors, standard, status
 
 CHROOT, READ = 1 << 18, 1 << 2  # CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
@@ -101,6 +102,58 @@ def test_no_new_privs_and_not_dumpable(busy):
             assert not dumpable(process.pid), role
             limits = Path(f"/proc/{process.pid}/limits").read_text()
             assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M), role
+
+
+@pytest.mark.root
+def test_filters(busy, sanitized):
+    """Every process is behind filters: its own, and for who is forked by the master when it has its own, that one first."""
+    daemon, found = busy()
+    count = {"master": 1, "keeper": 2, "worker": 2, "connector": 1, "logger": 1}
+    for role, processes in found.items():
+        for process in processes:
+            has = status(process.pid)
+            assert has["Seccomp"] == ["0" if sanitized else "2"], role
+            assert has["Seccomp_filters"] == ["0" if sanitized else str(count[role])], role
+    line = daemon.find("confinement")[0]
+    if sanitized:
+        assert line["seccomp"] == "none: a build with sanitizers"
+        return
+    assert line["seccomp"] == "yes"
+    kinds = dict(word.split("+", 1) for word in line["processes"].split(" "))
+    assert kinds.keys() == {*ROLES, "resolver"}
+    for role, active in kinds.items():
+        assert "seccomp" in active.split("+"), role
+        assert ("jail" in active.split("+")) == (role in JAILED), role
+
+
+@pytest.mark.root
+def test_strict_needs_filters(mtlsd, upstream, sanitized):
+    if sanitized:
+        return  # it has none on any kernel, and says so: test_filters
+    daemon = mtlsd(upstream=upstream(), prepare=lacking(NR_SECCOMP), wait=False)
+    assert daemon.wait_exit() == 97
+    daemon.tolerated.add("start_failed")
+    assert "seccomp" in daemon.text and "confine = degrade" in daemon.text
+
+
+@pytest.mark.root
+def test_degrade_does_without_filters(mtlsd, upstream, pki, ca):
+    """It serves, and the start says once what is missing."""
+    daemon = mtlsd(upstream=upstream(), prepare=lacking(NR_SECCOMP), mtlsd={"confine": "degrade"})
+    line, = daemon.find("confinement")
+    assert line["seccomp"].startswith("none: ") and "seccomp" not in line["processes"]
+    with Client(daemon.address, context(ca, pki.client())) as client:
+        client.handshake().exchange(b"hello").close()
+
+
+@pytest.mark.root
+def test_says_what_the_kernel_lacks(mtlsd, upstream):
+    """Landlock and memfd_secret are used where they are; Debian 12's own kernel has less."""
+    old = lacking(*NR_LANDLOCK, NR_MEMFD_SECRET)
+    daemon = mtlsd(upstream=upstream(), prepare=old, mtlsd={"unsafe_reader": "yes", "confine": "degrade"})
+    line, = daemon.find("confinement")
+    assert line["lacks"] == "landlock,landlock_truncate,landlock_tcp,landlock_scope,memfd_secret"
+    assert line.level == "warn" and "landlock" not in line["processes"]
 
 
 @pytest.mark.root

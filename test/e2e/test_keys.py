@@ -2,27 +2,13 @@
 
 import base64
 import ctypes
-import errno
 import os
-import struct
 
 import pytest
 
 from clients import Client, context
+from oldkernel import NR_MEMFD_SECRET, lacking
 from procfs import find
-
-NR_MEMFD_SECRET = 447
-
-
-def without_memfd_secret():
-    """In the child, before exec: memfd_secret(2) says ENOSYS, as on a kernel that has none."""
-    load, jump, give = 0x20, 0x15, 0x06
-    code = [(load, 0, 0, 0), (jump, 0, 1, NR_MEMFD_SECRET), (give, 0, 0, 0x00050000 | errno.ENOSYS), (give, 0, 0, 0x7FFF0000)]
-    filters = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in code))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(filters)))
-    if ctypes.CDLL(None, use_errno=True).prctl(22, 2, program, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "seccomp")
-
 
 def secrets_of(cert):
     """Every form in which the private key could lie in memory, by name."""
@@ -61,7 +47,7 @@ def test_key_bytes(mtlsd, upstream, pki, ca, sanitized, kind, branch):
         pytest.skip("AddressSanitizer keeps what was freed, and its shadow cannot be read whole")
     cert = pki.server(kind)
     daemon = mtlsd(server=cert, upstream=upstream(), workers=2, mtlsd={"keepers": 2},
-                   prepare=without_memfd_secret if branch == "locked" else None)
+                   prepare=lacking(NR_MEMFD_SECRET) if branch == "locked" else None)
     ran = daemon.find("ready")[0]["key_memory"]
     print(f"key memory: {ran}")
     if branch == "locked" or not kernel_has_memfd_secret():
