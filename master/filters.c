@@ -116,6 +116,7 @@ static const struct filter_rule rules[] = {
     /* a worker: on its own descriptors. With options of a listener or of the
      * log's socket it could stop its siblings. */
     IF(setsockopt,     WORKER, OWN(0), IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
+    IF(setsockopt,     WORKER, OWN(0), IS(1, IPPROTO_TCP), IS(2, TCP_QUICKACK)),
     IF(setsockopt,     WORKER, OWN(0), IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
     IF(setsockopt,     WORKER, OWN(0), IS(1, SOL_SOCKET), IS(2, SO_RCVTIMEO)),
     IF(setsockopt,     WORKER, OWN(0), IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),

@@ -31,6 +31,7 @@
 #include "worker/worker.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -163,6 +164,19 @@ stage_of(enum reason reason)
     return reason <= REASON_CRL_BAD ? "verify" : "handshake";
 }
 
+/* acknowledge - now: in TLS 1.3 nothing of ours answers the client's last
+ * message, and one that gathers small writes (no TCP_NODELAY) would keep its
+ * first byte until our delayed acknowledgement comes, 40 ms later */
+static void
+acknowledge(const struct conn *conn)
+{
+    int one = 1;
+
+    if (strcmp(conn->serve->session.version, "1.3") == 0)
+        (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_QUICKACK, &one,
+                         sizeof(one));
+}
+
 /* handshake - true: verified, or a plain listener; else refused, said and
  * drained */
 static bool
@@ -178,6 +192,7 @@ handshake(struct conn *conn)
     err = session_accept(&serve->rules, conn->fd, deadline, &serve->session,
                          &reason, &why);
     if (err == ERR_OK) {
+        acknowledge(conn);
         stream_init(&conn->client, conn->fd, serve->session.ssl,
                     &serve->session.io.ahead);
         return true;

@@ -21,6 +21,8 @@ static volatile sig_atomic_t term_came;
 static bool goodbye;
 static unsigned ready_count;
 static sigset_t wait_mask; /* nothing blocked */
+static void (*on_rest)(void *ctx);
+static void *on_rest_ctx;
 
 static void
 on_term(int number)
@@ -83,6 +85,13 @@ wait_goodbye(void)
     goodbye = true;
 }
 
+void
+wait_on_rest(void (*rest)(void *ctx), void *ctx)
+{
+    on_rest = rest;
+    on_rest_ctx = ctx;
+}
+
 /* sleep_for - ppoll(2) with SIGTERM let in, ms < 0: for ever. Whoever waits for
  * longer than a moment gives back what the work before has touched. */
 static int
@@ -95,6 +104,8 @@ sleep_for(struct pollfd *items, size_t count, int ms)
         n = ppoll(items, (nfds_t)count, &moment, &wait_mask);
         if (n != 0)
             return n;
+        if (on_rest != NULL)
+            on_rest(on_rest_ctx);
         ground_rest();
         ms -= ms < 0 ? 0 : WAIT_MOMENT_MS;
     }

@@ -25,8 +25,10 @@ enum err wait_init(struct why *why);
  */
 enum err wait_for(struct pollfd *items, size_t count, int64_t deadline);
 
-/* a wait that is longer gives memory back (ground_rest) */
+/* a wait that is longer gives memory back (ground_rest), and calls what
+ * wait_on_rest named */
 #define WAIT_MOMENT_MS 300
+void wait_on_rest(void (*rest)(void *ctx), void *ctx);
 
 /* wait_idle_mask - for the idle epoll_pwait: a mask that lets SIGTERM in */
 const void *wait_idle_mask(void); /* sigset_t * */

@@ -135,6 +135,14 @@ class Client:
                     raise Alert(found[1].lower()) from None
                 raise
 
+    def hello(self):
+        """Send the ClientHello alone: a listener hands nobody over before his first byte (TCP_DEFER_ACCEPT)."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+        return self
+
     def handshake(self):
         self._do(self.tls.do_handshake)
         return self

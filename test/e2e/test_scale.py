@@ -88,7 +88,7 @@ def test_many_sessions(mtlsd, helpers, pki, ca):
         some = [private(worker.pid) for worker in daemon.workers()[::max(1, COUNT // 20)]]
         print(f"{COUNT} sessions in {took:.1f} s; a worker's private dirty memory {sum(some) // len(some) >> 10} KiB")
 
-    late = Client(daemon.address, context(ca, pki.client()), timeout=LONG)
+    late = Client(daemon.address, context(ca, pki.client()), timeout=LONG).hello()
     full = daemon.wait("pool_full")
     assert (full["workers"], full["retiring"], full["waiting"]) == (str(COUNT), None, "1")
 
@@ -151,7 +151,7 @@ def test_old_generations_have_an_allowance(mtlsd, helpers, pki, ca):
     daemon.signal(signal.SIGHUP)
     daemon.wait("reloaded")
     assert new.open(10) == 10
-    late = Client(daemon.address, context(ca, pki.client()))
+    late = Client(daemon.address, context(ca, pki.client())).hello()
     full = daemon.wait("pool_full")
     assert (full["workers"], full["retiring"]) == ("10", "40")
     assert old.all("close") == 40
