@@ -112,7 +112,8 @@ static const struct call calls[] = {
     { "seccomp", SYS_seccomp, { 1, 0, 0 }, M | C, 0, 0 },
     { "prctl: dumpable", SYS_prctl, { PR_SET_DUMPABLE, 1 }, 0, 0, 0 },
     { "prctl: seccomp", SYS_prctl, { PR_SET_SECCOMP, 1 }, 0, 0, 0 },
-    { "prctl: mm", SYS_prctl, { PR_SET_MM, 1 }, 0, 0, 0 },
+    { "prctl: mm", SYS_prctl, { PR_SET_MM, PR_SET_MM_BRK }, 0, 0, 0 },
+    { "prctl: mm map", SYS_prctl, { PR_SET_MM, PR_SET_MM_MAP }, M, 0, 0 },
     { "prctl: name", SYS_prctl, { PR_SET_NAME, AT("n") }, ALL, 0, 0 },
     /* files */
     { "openat", SYS_openat, { -1, AT("x") }, M | C | R | L, K | W, EACCES },
@@ -176,7 +177,7 @@ static const struct call calls[] = {
       0,
       0,
       0 },
-    { "TCP_ULP", SYS_setsockopt, { 31, IPPROTO_TCP, 31 }, C, 0, 0 },
+    { "TCP_ULP", SYS_setsockopt, { 31, IPPROTO_TCP, 31 }, 0, 0, 0 },
     { "TCP_REPAIR", SYS_getsockopt, { 31, IPPROTO_TCP, 19 }, M | C | R, 0, 0 },
     /* descriptors */
     { "dup", SYS_dup, { 99 }, 0, 0, 0 },
@@ -242,7 +243,7 @@ static const struct call calls[] = {
     { "madvise", SYS_madvise, { 0, 0, MADV_HWPOISON }, ALL & ~W, 0, 0 },
     { "mlock", SYS_mlock, { 0, 0 }, M, 0, 0 },
     /* what all have */
-    { "read", SYS_read, { 99, 0, 0 }, ALL & ~W, 0, 0 },
+    { "read", SYS_read, { 99, 0, 0 }, ALL, 0, 0 },
     { "write", SYS_write, { 99, 0, 0 }, ALL, 0, 0 },
     { "recvfrom", SYS_recvfrom, { 99, 0, 0 }, ALL, 0, 0 },
     { "getpid", SYS_getpid, { 0 }, ALL, 0, 0 },
