@@ -331,10 +331,10 @@ ripe(const struct conn *conn)
     return conn->since + GRACE_MS;
 }
 
-/* victim - the oldest that has not sent a byte, as far as its worker says; else
- * the oldest, which is ripe */
+/* silent - the oldest ripe one that has not sent a byte, as far as its worker
+ * says; NULL: there is none among the oldest */
 static struct conn *
-victim(const struct master *master, const struct gate *gate, int64_t now)
+silent(const struct master *master, const struct gate *gate, int64_t now)
 {
     struct conn *conn = gate->oldest;
 
@@ -345,22 +345,46 @@ victim(const struct master *master, const struct gate *gate, int64_t now)
         if (!atomic_load(&board_slot(master->board, (int)slot)->heard))
             return conn;
     }
-    return gate->oldest;
+    return NULL;
 }
 
-/* crowd_due - no more than may shake hands; the next time */
+/* exhausted - has the pool no worker for the next client, and may there be no
+ * more of them? */
+static bool
+exhausted(const struct master *master, size_t index,
+          const struct conf_service *service)
+{
+    const struct pool *pool = &master->pool[index];
+
+    if (service->priority_from.count > 0)
+        return gate_of(master, index)->others >= others_max(service);
+    return pool->idle <= 0 && pool->alive >= conf_workers_max(service);
+}
+
+/*
+ * crowd_due - no more than may shake hands; the next time. Who has spoken is
+ * ended only when somebody could want his place: three thousand honest clients
+ * that come back at once, after a restart, are a crowd too.
+ */
 static int64_t
 crowd_due(struct master *master, size_t pool, int64_t now)
 {
     const struct conf_service *service = service_of(master, pool);
     struct gate *gate = &master->admit->gate[pool];
+    struct conn *conn;
+    bool wanted;
 
     if (service == NULL)
         return CLOCK_NEVER;
+    wanted = exhausted(master, pool, service);
     while (gate->handshaking > conf_handshaking_max(service)) {
         if (ripe(gate->oldest) > now)
             return ripe(gate->oldest);
-        end(master, victim(master, gate, now), REASON_MAX_HANDSHAKING, now);
+        conn = silent(master, gate, now);
+        if (conn == NULL && !wanted)
+            return now + GRACE_MS;
+        end(master, conn != NULL ? conn : gate->oldest, REASON_MAX_HANDSHAKING,
+            now);
     }
     return CLOCK_NEVER;
 }
