@@ -242,18 +242,47 @@ reap_all(struct master *master)
         ended(master, pid, status);
 }
 
+/* tell - a worker to end a session, 0: whatever it does. That counts for more
+ * than what it was told before. */
+static void
+tell(struct master *master, struct crew_member *member, uint32_t session,
+     enum reason reason, int64_t now)
+{
+    struct slot *slot = board_slot(master->board, member->slot);
+
+    if (member->kill_at != 0 && (session != 0 || member->end_session == 0))
+        return;
+    if (member->kill_at == 0)
+        master->killing++;
+    member->kill_at = now + REAP_GRACE_MS;
+    member->end_reason = reason;
+    member->end_session = session;
+    atomic_store(&slot->end_reason, (uint32_t)reason);
+    atomic_store(&slot->end_session, session);
+    kill(member->pid, SIGTERM);
+}
+
 void
 reap_end(struct master *master, struct crew_member *member, enum reason reason,
          int64_t now)
 {
-    if (member->kill_at != 0)
+    tell(master, member, member->sessions, reason, now);
+}
+
+void
+reap_dismiss(struct master *master, struct crew_member *member,
+             enum reason reason, int64_t now)
+{
+    tell(master, member, 0, reason, now);
+}
+
+void
+reap_over(struct master *master, struct crew_member *member)
+{
+    if (member->kill_at == 0 || member->end_session == 0)
         return;
-    member->end_reason = reason;
-    member->kill_at = now + REAP_GRACE_MS;
-    master->killing++;
-    atomic_store(&board_slot(master->board, member->slot)->end_reason,
-                 (uint32_t)reason);
-    kill(member->pid, SIGTERM);
+    member->kill_at = 0;
+    master->killing--;
 }
 
 /* for crew_each: who is due, and when the next one is */
