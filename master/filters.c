@@ -40,6 +40,7 @@ enum {
 
     ANY = MASTER | KEEPER | WORKER | CONNECTOR | RESOLVER | LOGGER,
     READS = CONNECTOR | RESOLVER, /* what a resolver reads */
+    TUNES = MASTER | CONNECTOR,   /* sockets of listeners, and to upstreams */
     OTHERS = ANY & ~WORKER,
     FORKED = MASTER | START | KEEPER | WORKER, /* by the master, when fenced */
 };
@@ -123,8 +124,14 @@ static const struct filter_rule rules[] = {
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_RCVTIMEO)),
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_PASSCRED)),
-    IF(setsockopt,     MASTER | CONNECTOR, IS(1, IPPROTO_TCP)), /* tcp.h */
-    IF(setsockopt,     MASTER | CONNECTOR, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
+    /* tcp.h */
+    IF(setsockopt,     TUNES, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_USER_TIMEOUT)),
+    IF(setsockopt,     MASTER, IS(1, IPPROTO_TCP), IS(2, TCP_DEFER_ACCEPT)),
     IF(setsockopt,     RESOLVER, IS(1, IPPROTO_IP)),   /* IP_RECVERR */
     IF(setsockopt,     RESOLVER, IS(1, IPPROTO_IPV6)),
     YES(shutdown,      MASTER),                /* listeners, at the end */
