@@ -40,7 +40,7 @@ enum {
 
     ANY = MASTER | KEEPER | WORKER | CONNECTOR | RESOLVER | LOGGER,
     READS = CONNECTOR | RESOLVER, /* what a resolver reads */
-    TUNES = MASTER | CONNECTOR,   /* sockets of listeners, and to upstreams */
+    TUNES = MASTER | CONNECTOR,   /* sockets towards the network */
     OTHERS = ANY & ~WORKER,
     FORKED = MASTER | START | KEEPER | WORKER, /* by the master, when fenced */
 };
@@ -124,14 +124,14 @@ static const struct filter_rule rules[] = {
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_RCVTIMEO)),
     IF(setsockopt,     MASTER, IS(1, SOL_SOCKET), IS(2, SO_PASSCRED)),
-    /* tcp.h */
-    IF(setsockopt,     TUNES, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
+    /* tcp.h: of listeners, of connections to upstreams */
+    IF(setsockopt,     MASTER, IS(1, IPPROTO_TCP), IS(2, TCP_DEFER_ACCEPT)),
     IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
+    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_USER_TIMEOUT)),
     IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE)),
     IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL)),
     IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT)),
-    IF(setsockopt,     TUNES, IS(1, IPPROTO_TCP), IS(2, TCP_USER_TIMEOUT)),
-    IF(setsockopt,     MASTER, IS(1, IPPROTO_TCP), IS(2, TCP_DEFER_ACCEPT)),
+    IF(setsockopt,     TUNES, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
     IF(setsockopt,     RESOLVER, IS(1, IPPROTO_IP)),   /* IP_RECVERR */
     IF(setsockopt,     RESOLVER, IS(1, IPPROTO_IPV6)),
     YES(shutdown,      MASTER),                /* listeners, at the end */

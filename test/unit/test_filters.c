@@ -112,7 +112,8 @@ static const struct call calls[] = {
     { "seccomp", SYS_seccomp, { 1, 0, 0 }, M | C, 0, 0 },
     { "prctl: dumpable", SYS_prctl, { PR_SET_DUMPABLE, 1 }, 0, 0, 0 },
     { "prctl: seccomp", SYS_prctl, { PR_SET_SECCOMP, 1 }, 0, 0, 0 },
-    { "prctl: mm", SYS_prctl, { PR_SET_MM, 1 }, 0, 0, 0 },
+    { "prctl: mm", SYS_prctl, { PR_SET_MM, PR_SET_MM_BRK }, 0, 0, 0 },
+    { "prctl: mm map", SYS_prctl, { PR_SET_MM, PR_SET_MM_MAP }, M, 0, 0 },
     { "prctl: name", SYS_prctl, { PR_SET_NAME, AT("n") }, ALL, 0, 0 },
     /* files */
     { "openat", SYS_openat, { -1, AT("x") }, M | C | R | L, K | W, EACCES },
@@ -177,13 +178,6 @@ static const struct call calls[] = {
       0,
       0 },
     { "TCP_ULP", SYS_setsockopt, { 31, IPPROTO_TCP, 31 }, 0, 0, 0 },
-    { "TCP_USER_TIMEOUT",
-      SYS_setsockopt,
-      { 31, IPPROTO_TCP, 18 },
-      M | C,
-      0,
-      0 },
-    { "TCP_DEFER_ACCEPT", SYS_setsockopt, { 31, IPPROTO_TCP, 9 }, M, 0, 0 },
     { "TCP_REPAIR", SYS_getsockopt, { 31, IPPROTO_TCP, 19 }, M | C | R, 0, 0 },
     /* descriptors */
     { "dup", SYS_dup, { 99 }, 0, 0, 0 },
