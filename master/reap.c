@@ -133,15 +133,26 @@ idle_end(const struct master *master, const struct crew_member *member)
            member->generation == master->gen->number;
 }
 
+/* unheard - has it left without being told? Then it took a byte off the leash,
+ * and its report stands behind so many others that we have not come to it. */
+static bool
+unheard(const struct crew_member *member, int status)
+{
+    return member->state == CREW_IDLE && status == 0 && member->kill_at == 0 &&
+           member->end_session == 0;
+}
+
 /* count_out - the pool's numbers without this member */
 static void
-count_out(struct master *master, struct pool *pool, struct crew_member *member)
+count_out(struct master *master, struct pool *pool, struct crew_member *member,
+          int status)
 {
     reload_left(master, member);
     if (member->generation != master->gen->number) {
         pool->old--;
         return;
     }
+    pool->asked -= pool->asked > 0 && unheard(member, status);
     pool->alive--;
     pool->starting -= member->state == CREW_STARTING;
     pool->leaving -= member->state == CREW_LEAVING;
@@ -167,7 +178,7 @@ worker_ended(struct master *master, struct crew_member *member, int status,
         master->killing--;
     if (member->state >= CREW_BUSY)
         admit_ended(master, member, REASON_NONE, now);
-    count_out(master, pool, member);
+    count_out(master, pool, member, status);
     status_add(master, member, &pool->past);
     board_give(master->board, member->slot);
     crew_remove(master->crew, member->pid);
