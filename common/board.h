@@ -16,16 +16,17 @@ enum slot_state {
 };
 
 /*
- * One page. Written by its worker (and `end_reason` by the master before it
- * sends SIGTERM), read by the master for status alone: it may hold anything
- * once the worker is taken over, so no pid, index or length is taken from it,
- * and text is read with a bound.
+ * One page. Written by its worker (and `end_...` by the master before it sends
+ * SIGTERM), read by the master for status alone: it may hold anything once the
+ * worker is taken over, so no pid, index or length is taken from it, and text is
+ * read with a bound.
  */
 struct slot {
-    _Atomic uint32_t state;      /* enum slot_state */
-    _Atomic uint32_t end_reason; /* enum reason, by the master */
-    _Atomic uint32_t heard;      /* has the client sent a byte? */
-    _Atomic uint64_t connections;
+    _Atomic uint32_t state;       /* enum slot_state */
+    _Atomic uint32_t end_reason;  /* enum reason, by the master */
+    _Atomic uint32_t end_session; /* which one, of `connections`; 0: any */
+    _Atomic uint32_t heard;       /* has the client sent a byte? */
+    _Atomic uint64_t connections; /* accepted, this one too */
     _Atomic uint64_t refused;
     _Atomic uint64_t bytes_in;  /* from clients, payload, all sessions */
     _Atomic uint64_t bytes_out; /* to clients */

@@ -200,6 +200,7 @@ receive(int sock, void *data, size_t *len, bool cred, struct extras *extras,
 }
 
 enum err
+/* NOLINTNEXTLINE(readability-non-const-parameter): written by way of extras */
 fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
           struct why *why)
 {
@@ -213,6 +214,7 @@ fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender, int flags,
 }
 
 enum err
+/* NOLINTNEXTLINE(readability-non-const-parameter): the same */
 fdio_recv_all(int sock, void *data, size_t *len, int *fds, size_t *count,
               int flags, struct why *why)
 {

@@ -7,11 +7,12 @@
  */
 #include "common/proctitle.h"
 #include "common/mem.h"
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -44,46 +45,53 @@ extend(char *end, char *next)
     return next == end ? end + strlen(next) + 1 : end;
 }
 
-/* look_at_stack - its end, from /proc/self/maps */
+/* look_at_stack - its end, from /proc/self/maps; 0: not there */
 static uintptr_t
 look_at_stack(void)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
-    uintptr_t end = 0, at;
+    const char *dash = NULL;
     char line[512];
 
-    while (maps != NULL && end == 0 && fgets(line, sizeof(line), maps) != NULL)
-        if (strstr(line, " [stack]") != NULL &&
-            sscanf(line, "%*x-%" SCNxPTR, &at) == 1)
-            end = at;
+    while (maps != NULL && dash == NULL &&
+           fgets(line, sizeof(line), maps) != NULL)
+        if (strstr(line, " [stack]") != NULL)
+            dash = strchr(line, '-');
     if (maps != NULL)
         fclose(maps);
-    return end;
+    return dash != NULL ? (uintptr_t)strtoull(dash + 1, NULL, 16) : 0;
 }
 
-/* look_at_layout - what proctitle_move must tell the kernel again, proc(5) */
+/* field - of /proc/PID/stat, counted as proc(5) does, from 3; at: the bracket
+ * that closes the second. 0: there are not so many. */
+static unsigned long long
+field(const char *at, int number)
+{
+    for (int i = 2; at != NULL && i < number; i++)
+        at = strchr(at + 1, ' ');
+    return at != NULL ? strtoull(at, NULL, 10) : 0;
+}
+
+/* look_at_layout - what proctitle_move must tell the kernel again */
 static void
 look_at_layout(void)
 {
     FILE *stat = fopen("/proc/self/stat", "re");
     char line[2048] = "";
-    const char *at;
-    struct prctl_mm_map *to = &layout;
-    bool done;
+    const char *at = NULL;
 
     if (stat == NULL)
         return;
-    at = fgets(line, sizeof(line), stat) != NULL ? strrchr(line, ')') : NULL;
-    done = at != NULL &&
-           sscanf(at,
-                  ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-                  "%*d %*d %*d %*d %*d %*u %*u %*d %*u %llu %llu %llu %*u %*u "
-                  "%*u %*u %*u %*u %*u %*u %*u %*d %*d %*u %*u %*u %*u %*d "
-                  "%llu %llu %llu",
-                  &to->start_code, &to->end_code, &to->start_stack,
-                  &to->start_data, &to->end_data, &to->start_brk) == 6;
+    if (fgets(line, sizeof(line), stat) != NULL)
+        at = strrchr(line, ')');
     fclose(stat);
-    if (done)
+    layout.start_code = field(at, 26);
+    layout.end_code = field(at, 27);
+    layout.start_stack = field(at, 28);
+    layout.start_data = field(at, 45);
+    layout.end_data = field(at, 46);
+    layout.start_brk = field(at, 47);
+    if (layout.start_brk != 0) /* the last of them */
         stack_end = look_at_stack();
 }
 
@@ -112,7 +120,7 @@ proctitle_init(int argc, char **argv)
 
 /* tell_kernel - where the title is now */
 static bool
-tell_kernel(char *to, size_t room)
+tell_kernel(const char *to, size_t room)
 {
     struct prctl_mm_map map = layout;
 

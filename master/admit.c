@@ -123,13 +123,19 @@ others_max(const struct conf_service *service)
     return most - (reserve > 0 ? reserve : 1);
 }
 
-/* gate_of - a pool's gate, for the running generation */
+static const struct net everybody;
+
+/* gate_of - a pool's gate, for the running generation; what it told workers of
+ * the one before has no end of its own */
 static struct gate *
 gate_of(const struct master *master, size_t pool)
 {
     struct gate *gate = &master->admit->gate[pool];
 
     if (gate->generation != master->gen->number) {
+        if (gate->closed)
+            bans_lift(master->bans, &everybody,
+                      bans_scope(gate->generation, pool));
         gate->generation = master->gen->number;
         gate->others = 0;
         gate->closed = false;
@@ -142,7 +148,6 @@ static void
 post_gate(struct master *master, const struct conf_service *service,
           struct gate *gate, size_t pool)
 {
-    static const struct net everybody;
     bool closed =
         service->priority_from.count > 0 && gate->others >= others_max(service);
 

@@ -29,8 +29,7 @@ enum err admit_new(size_t pools, size_t slots, struct admit **out,
 
 /* admit_taken, admit_verified, admit_ended - of the connection of a member, in
  * this order; the last one also for a member that died. Decisions are carried
- * out by admit_due, when all that was reported has been read: a session that is
- * over by then costs nobody else his. */
+ * out by admit_due, when all that was reported has been read (reap_end). */
 void admit_taken(struct master *master, const struct crew_member *member,
                  int64_t now);
 void admit_verified(struct master *master, const struct crew_member *member,

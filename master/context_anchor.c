@@ -86,6 +86,58 @@ describe(const struct build *build, const char *path,
                    certfile_date(cert->not_after, date));
 }
 
+/* on_authority - the library has added one */
+static bool added;
+
+static void
+/* NOLINTNEXTLINE(readability-non-const-parameter): wolfSSL's type */
+on_authority(unsigned char *der, int len, int type)
+{
+    (void)der;
+    (void)len;
+    (void)type;
+    added = true;
+}
+
+/* known - do we have an anchor of that name already? */
+static bool
+known(const struct tls_side *side, struct span subject)
+{
+    size_t i;
+
+    for (i = 0; i < side->anchor_count; i++)
+        if (span_equal(side->anchor[i].subject, subject))
+            return true;
+    return false;
+}
+
+/*
+ * add - NULL, or why it is no anchor now
+ * The library tells authorities apart by the identifier of their key, so that
+ * of two names for one key it leaves the second out, and says nothing. A renewed
+ * root, with the same name, is one that it has.
+ */
+static const char *
+add(const struct build *build, const struct x509 *cert, struct why *text)
+{
+    WOLFSSL_CTX *ctx = build->side->ctx;
+    int code;
+
+    added = false;
+    wolfSSL_CTX_SetCACb(ctx, on_authority);
+    code = wolfSSL_CTX_load_verify_buffer(
+        ctx, cert->der.at, (long)cert->der.len, WOLFSSL_FILETYPE_ASN1);
+    wolfSSL_CTX_SetCACb(ctx, NULL);
+    if (code != WOLFSSL_SUCCESS) {
+        (void)build_library(text, ERR_TLS, code, "is refused by the library");
+        return text->text;
+    }
+    if (!added && !known(build->side, cert->subject))
+        return "has the key of another CA in this file, of another name: "
+               "whom it has issued under this name will be unknown_ca";
+    return NULL;
+}
+
 /* anchor_load - into the context; or a warning */
 static void
 anchor_load(const struct build *build, const char *path,
@@ -94,20 +146,13 @@ anchor_load(const struct build *build, const char *path,
     const struct x509 *cert = &file->cert[i];
     const char *flaw = anchor_flaw(build, cert);
     struct why text;
-    int code;
 
-    if (flaw == NULL) {
-        code = wolfSSL_CTX_load_verify_buffer(build->side->ctx, cert->der.at,
-                                              (long)cert->der.len,
-                                              WOLFSSL_FILETYPE_ASN1);
-        if (code == WOLFSSL_SUCCESS) {
-            describe(build, path, file, i);
-            return;
-        }
-        (void)build_library(&text, ERR_TLS, code, "is refused by the library");
-        flaw = text.text;
-    }
-    skip(build, path, file, i, flaw);
+    if (flaw == NULL)
+        flaw = add(build, cert, &text);
+    if (flaw == NULL)
+        describe(build, path, file, i);
+    else
+        skip(build, path, file, i, flaw);
 }
 
 static enum err

@@ -31,8 +31,10 @@ struct crew_member {
     uint8_t source[16]; /* of the connection, IPv4 mapped; zero: none */
     uint8_t family;
     uint16_t port;
-    int64_t kill_at;     /* SIGKILL is due, 0: not asked to end */
-    uint32_t end_reason; /* enum reason that it was told */
+    uint32_t sessions; /* connections that it has reported, refused ones too */
+    int64_t kill_at;   /* SIGKILL is due, 0: not asked to end */
+    uint32_t end_reason;  /* enum reason that it was told, */
+    uint32_t end_session; /* and of which session, 0: whichever */
 };
 
 struct crew;

@@ -133,15 +133,26 @@ idle_end(const struct master *master, const struct crew_member *member)
            member->generation == master->gen->number;
 }
 
+/* unheard - has it left without being told? Then it took a byte off the leash,
+ * and its report stands behind so many others that we have not come to it. */
+static bool
+unheard(const struct crew_member *member, int status)
+{
+    return member->state == CREW_IDLE && status == 0 && member->kill_at == 0 &&
+           member->end_session == 0;
+}
+
 /* count_out - the pool's numbers without this member */
 static void
-count_out(struct master *master, struct pool *pool, struct crew_member *member)
+count_out(struct master *master, struct pool *pool, struct crew_member *member,
+          int status)
 {
     reload_left(master, member);
     if (member->generation != master->gen->number) {
         pool->old--;
         return;
     }
+    pool->asked -= pool->asked > 0 && unheard(member, status);
     pool->alive--;
     pool->starting -= member->state == CREW_STARTING;
     pool->leaving -= member->state == CREW_LEAVING;
@@ -167,7 +178,7 @@ worker_ended(struct master *master, struct crew_member *member, int status,
         master->killing--;
     if (member->state >= CREW_BUSY)
         admit_ended(master, member, REASON_NONE, now);
-    count_out(master, pool, member);
+    count_out(master, pool, member, status);
     status_add(master, member, &pool->past);
     board_give(master->board, member->slot);
     crew_remove(master->crew, member->pid);
@@ -242,18 +253,47 @@ reap_all(struct master *master)
         ended(master, pid, status);
 }
 
+/* tell - a worker to end a session, 0: whatever it does. That counts for more
+ * than what it was told before. */
+static void
+tell(struct master *master, struct crew_member *member, uint32_t session,
+     enum reason reason, int64_t now)
+{
+    struct slot *slot = board_slot(master->board, member->slot);
+
+    if (member->kill_at != 0 && (session != 0 || member->end_session == 0))
+        return;
+    if (member->kill_at == 0)
+        master->killing++;
+    member->kill_at = now + REAP_GRACE_MS;
+    member->end_reason = reason;
+    member->end_session = session;
+    atomic_store(&slot->end_reason, (uint32_t)reason);
+    atomic_store(&slot->end_session, session);
+    kill(member->pid, SIGTERM);
+}
+
 void
 reap_end(struct master *master, struct crew_member *member, enum reason reason,
          int64_t now)
 {
-    if (member->kill_at != 0)
+    tell(master, member, member->sessions, reason, now);
+}
+
+void
+reap_dismiss(struct master *master, struct crew_member *member,
+             enum reason reason, int64_t now)
+{
+    tell(master, member, 0, reason, now);
+}
+
+void
+reap_over(struct master *master, struct crew_member *member)
+{
+    if (member->kill_at == 0 || member->end_session == 0)
         return;
-    member->end_reason = reason;
-    member->kill_at = now + REAP_GRACE_MS;
-    master->killing++;
-    atomic_store(&board_slot(master->board, member->slot)->end_reason,
-                 (uint32_t)reason);
-    kill(member->pid, SIGTERM);
+    member->kill_at = 0;
+    master->killing--;
 }
 
 /* for crew_each: who is due, and when the next one is */

@@ -56,6 +56,7 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
     reload_left(master, member);
     member->state = CREW_BUSY;
     member->took = true;
+    member->sessions++;
     member->family = report->family;
     member->port = report->port;
     memcpy(member->source, report->addr, sizeof(member->source));
@@ -107,6 +108,7 @@ over(struct master *master, struct pool *pool, struct crew_member *member,
      const struct report *report)
 {
     admit_ended(master, member, (enum reason)report->reason, clock_ms());
+    reap_over(master, member);
     if (report->kind == REPORT_LAST)
         leaving(master, pool, member);
     else
@@ -150,6 +152,7 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
         if (member->state != CREW_IDLE)
             return false;
         member->took = true;
+        member->sessions++;
         pool->taken++;
         admit_refused(master, pool, report, clock_ms());
         return true;

@@ -82,7 +82,7 @@ end_one(struct crew_member *member, void *ctx)
 {
     struct ending *ending = ctx;
 
-    reap_end(ending->master, member, ending->reason, ending->now);
+    reap_dismiss(ending->master, member, ending->reason, ending->now);
 }
 
 static void

@@ -7,12 +7,15 @@
 #include "worker/pages.h"
 #include "common/mem.h"
 #include <sys/mman.h>
+#include <unistd.h>
 
 void
 pages_forget(void *at, size_t used)
 {
-    /* the kernel rounds the length up to whole pages, and they read as zero */
-    if (used > PAGES_LIGHT && madvise(at, used, MADV_DONTNEED) == 0)
+    /* the kernel rounds the length up to whole pages, and they read as zero:
+     * where its pages are larger than ours, others' bytes would be among them */
+    if (used > PAGES_LIGHT && sysconf(_SC_PAGESIZE) == PAGES_SIZE &&
+        madvise(at, used, MADV_DONTNEED) == 0)
         return;
     mem_wipe(at, used);
 }

@@ -480,8 +480,8 @@ enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
     text_copy(slot_of(conn)->client, conn->client_text,
               sizeof(slot_of(conn)->client));
     atomic_store(&slot_of(conn)->heard, 0);
-    report(conn, REPORT_TAKEN, (uint8_t)sa->ss_family, conn->port, REASON_NONE);
     atomic_fetch_add(&slot_of(conn)->connections, 1);
+    report(conn, REPORT_TAKEN, (uint8_t)sa->ss_family, conn->port, REASON_NONE);
     proctitle_set("worker %s %s", service_of(conn)->name, conn->client_text);
 }
 
@@ -522,6 +522,17 @@ serve_connection(struct serve *serve, int fd, const struct sockaddr_storage *sa,
     leave(&conn);
 }
 
+/* meant - is what the master has told us about the connection that is here? We
+ * may have heard of it late. */
+static bool
+meant(void *ctx)
+{
+    struct slot *slot = ctx;
+    uint32_t session = atomic_load(&slot->end_session);
+
+    return session == 0 || session == (uint32_t)atomic_load(&slot->connections);
+}
+
 enum err
 serve_init(struct serve *serve, const struct worker_brief *brief,
            struct why *why)
@@ -529,6 +540,7 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     enum err err = ERR_OK;
 
     serve->brief = brief;
+    wait_meant(meant, brief->slot);
     serve->sign.keeper_fd = brief->keeper_fd;
     serve->sign.side = KEYWIRE_CLIENT_SIDE;
     serve->rules.side = brief->client;

@@ -97,6 +97,7 @@ shake_describe(struct session *session)
 static struct WOLFSSL_CTX *shaking, *learnt;
 
 static void
+/* NOLINTNEXTLINE(readability-non-const-parameter): wolfSSL's type */
 on_authority(unsigned char *der, int len, int type)
 {
     (void)der;

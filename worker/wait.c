@@ -23,6 +23,8 @@ static unsigned ready_count;
 static sigset_t wait_mask; /* nothing blocked */
 static void (*on_rest)(void *ctx);
 static void *on_rest_ctx;
+static bool (*is_meant)(void *ctx);
+static void *is_meant_ctx;
 
 static void
 on_term(int number)
@@ -68,6 +70,22 @@ wait_idle_mask(void)
     return &wait_mask;
 }
 
+void
+wait_meant(bool (*meant)(void *ctx), void *ctx)
+{
+    is_meant = meant;
+    is_meant_ctx = ctx;
+}
+
+/* came - asked anew each time: the next session may begin before we look */
+static bool
+came(void)
+{
+    if (term_came && is_meant != NULL && !is_meant(is_meant_ctx))
+        term_came = 0;
+    return term_came != 0;
+}
+
 bool
 wait_stopped(void)
 {
@@ -76,7 +94,7 @@ wait_stopped(void)
     if (!term_came && sigpending(&pending) == 0 &&
         sigismember(&pending, SIGTERM) == 1)
         term_came = 1;
-    return term_came != 0;
+    return came();
 }
 
 void
@@ -120,7 +138,7 @@ stop_now(bool look)
 {
     if (goodbye)
         return false;
-    return look ? wait_stopped() : term_came != 0;
+    return look ? wait_stopped() : came();
 }
 
 enum err

@@ -11,6 +11,7 @@
  * SIGTERM means: end your session now. It is blocked everywhere but inside
  * ppoll(2) here, so no code ever runs half-way. Once it came, wait_for says
  * ERR_STOP until wait_goodbye allows a last bounded wait for the farewell.
+ * It may come late, for a session that is over: wait_meant names who knows.
  */
 
 /* wait_init - in a fresh worker: handlers and mask (SIGTERM blocked, SIGPIPE
@@ -33,7 +34,11 @@ void wait_on_rest(void (*rest)(void *ctx), void *ctx);
 /* wait_idle_mask - for the idle epoll_pwait: a mask that lets SIGTERM in */
 const void *wait_idle_mask(void); /* sigset_t * */
 
-/* wait_stopped - did SIGTERM come? */
+/* wait_meant - who says whether a SIGTERM that came is for what is done now; if
+ * not, it is forgotten. Without: it always is. */
+void wait_meant(bool (*meant)(void *ctx), void *ctx);
+
+/* wait_stopped - did SIGTERM come, and is it meant? */
 bool wait_stopped(void);
 
 /* wait_goodbye - from now on SIGTERM no longer cuts waits short */

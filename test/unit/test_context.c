@@ -87,6 +87,12 @@ static const struct {
       "has an RSA key below 2048 bits: skipped" },
     { "server-P-256.crt", "mixed.crt", NULL,
       "may not issue clients (extended key usage): skipped" },
+    { "server-P-256.crt", "renamedtoo.crt", NULL,
+      "certificate 2 (CN=Root renamed,O=Example) has the key of another CA in "
+      "this file, of another name: whom it has issued under this name will be "
+      "unknown_ca: skipped" },
+    { "server-P-256.crt", "renewedtoo.crt", NULL, NULL },
+    { "server-P-256.crt", "renamed.crt", NULL, NULL },
     { "server-P-256.crt", "rootexpired.crt", "no valid CA certificate in it",
       "has expired" },
     { "server-P-256.crt", "good-P-256.crt", "no valid CA certificate in it",

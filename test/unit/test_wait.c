@@ -34,6 +34,44 @@ sigterm_ends_a_wait(void **state)
     assert_true(child_run(stop_in_wait, NULL));
 }
 
+/* a_session - who is meant, by wait_meant */
+static bool
+a_session(void *ctx)
+{
+    const bool *here = ctx;
+
+    return *here;
+}
+
+static void
+stop_too_late(void *arg)
+{
+    bool here = false;
+
+    (void)arg;
+    child_must(wait_init(NULL) == ERR_OK);
+    wait_meant(a_session, &here);
+    raise(SIGTERM);
+    child_must(!wait_stopped()); /* it is pending, and not for us */
+    child_must(wait_for(NULL, 0, clock_deadline(1)) == ERR_TIMEOUT);
+    here = true;
+    child_must(!wait_stopped()); /* nor for who comes then */
+    child_must(wait_for(NULL, 0, clock_deadline(1)) == ERR_TIMEOUT);
+    raise(SIGTERM);
+    child_must(wait_for(NULL, 0, CLOCK_NEVER) == ERR_STOP);
+    child_must(wait_stopped());
+    here = false; /* what was heard in one session is not for the next */
+    child_must(!wait_stopped());
+    child_must(wait_for(NULL, 0, clock_deadline(1)) == ERR_TIMEOUT);
+}
+
+static void
+sigterm_for_a_session_that_is_over_is_forgotten(void **state)
+{
+    (void)state;
+    assert_true(child_run(stop_too_late, NULL));
+}
+
 static void
 stop_while_ready(void *arg)
 {
@@ -129,6 +167,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sigterm_ends_a_wait),
+        cmocka_unit_test(sigterm_for_a_session_that_is_over_is_forgotten),
         cmocka_unit_test(sigterm_gets_in_when_something_is_always_ready),
         cmocka_unit_test(sigterm_is_seen_without_a_wait),
         cmocka_unit_test(

@@ -174,8 +174,8 @@ keeper(int sock, const struct keybook *book)
 static struct keybook *
 load_keys(const char *const *keys)
 {
-    struct keeper_key list[8] = { 0 };
-    struct keybook *book;
+    static struct keeper_key list[8]; /* the book looks at it later, too */
+    struct keybook *book = NULL;
     struct why why = { "" };
     size_t i;
 
