@@ -8,6 +8,7 @@
 #include "common/bans.h"
 #include "common/board.h"
 #include "common/clock.h"
+#include "common/conf_ini.h"
 #include "common/fdio.h"
 #include "common/landlock.h"
 #include "common/log.h"
@@ -283,6 +284,11 @@ static void
 say_start(const struct master *master)
 {
     struct log_line line;
+
+    if (!conf_ini_can())
+        log_simple(LOG_L_NOTICE, "no_proc",
+                   "no /proc here: iniparser cannot check what our own reader "
+                   "makes of the configuration; mtlsd -t outside can");
 
     log_begin(&line, LOG_L_NOTICE, "start");
     log_text(&line, "version", version_text());
