@@ -104,6 +104,43 @@ def test_no_new_privs_and_not_dumpable(busy):
             assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M), role
 
 
+def limits(pid):
+    """{name: (soft, hard)} of /proc/PID/limits; a number or "unlimited"."""
+    found = re.findall(r"^(Max [a-z ]+?)\s{2,}(\d+|unlimited)\s+(\d+|unlimited)", Path(f"/proc/{pid}/limits").read_text(), re.M)
+    return {name.removeprefix("Max "): tuple(int(word) if word.isdigit() else word for word in pair) for name, *pair in found}
+
+
+# what stands in /proc/PID/limits, soft and hard; the master keeps what it was given, but for core
+LIMITS = {
+    "core file size": dict.fromkeys(ROLES, 0),
+    "processes": {"keeper": 0, "worker": 0, "logger": 0},  # the connector forks who resolves names
+    "file size": {"keeper": 0, "worker": 0, "connector": 0},  # the logger writes
+    "locked memory": dict.fromkeys(("keeper", "worker", "connector", "logger"), 0),
+    "open files": {"worker": 32 + 3 + 1, "logger": 16},
+}
+STACK, MEMORY, PER_FD, RESOLVERS = 1 << 20, 16 << 20, 1 << 10, 64 << 20
+
+
+@pytest.mark.root
+def test_limits(busy, sanitized):
+    """No core, no fork, and descriptors and memory bounded to need."""
+    _, found = busy()
+    for role, processes in found.items():
+        for process in processes:
+            has = limits(process.pid)
+            for name, want in LIMITS.items():
+                if role in want:
+                    assert has[name] == (want[role],) * 2, (role, name)
+            if role == "master" or sanitized:
+                continue
+            assert has["stack size"] == (STACK, STACK), role
+            soft, hard = has["open files"]
+            assert soft == hard, role
+            least = MEMORY + soft * PER_FD + (RESOLVERS if role == "connector" else 0)
+            assert has["data size"][0] == has["data size"][1], role
+            assert least <= has["data size"][0] < least + (8 << 20), role
+
+
 @pytest.mark.root
 def test_filters(busy, sanitized):
     """Every process is behind filters: its own, and for who is forked by the master when it has its own, that one first."""
