@@ -60,7 +60,7 @@ fence(int fd)
 
     (void)fd;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return 0; /* drop.c has the word for that */
+        return 0;  /* drop.c has the word for that */
     errno = EPERM; /* where no system call has failed */
     return landlock_fence(NULL, 0, none, NULL) == ERR_OK ? 0 : -1;
 }
