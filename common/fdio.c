@@ -13,8 +13,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -357,17 +359,36 @@ fdio_mute(void)
         (void)dup2(null.fd, fd);
 }
 
+/* open_null - /dev/null; where there is none (chroot(8)), an empty file that
+ * takes no byte */
+static int
+open_null(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode))
+        return fd;
+    fdio_close(&fd);
+    fd = memfd_create("mtlsd-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 &&
+        fcntl(fd, F_ADD_SEALS,
+              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+        fdio_close(&fd);
+    return fd;
+}
+
 enum err
 fdio_std(struct why *why)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
-        /* open gives the lowest free number, and all below are taken */
-        if (open("/dev/null", O_RDWR) != fd)
+        /* it gets the lowest free number, and all below are taken */
+        if (open_null() != fd || fcntl(fd, F_SETFD, 0) != 0)
             return why_errno(why, ERR_SYS, "cannot open /dev/null as %d", fd);
     }
-    null.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    null.fd = open_null();
     null.open = null.fd >= 0;
     if (!null.open)
         return why_errno(why, ERR_SYS, "cannot open /dev/null");

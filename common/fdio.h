@@ -62,6 +62,7 @@ void fdio_close(int *fd);
 void fdio_mute(void);
 
 /* fdio_std - make sure 0, 1, 2 are open (on /dev/null when not), and keep a
- * descriptor of /dev/null for fdio_close_except in children */
+ * descriptor of /dev/null for fdio_close_except in children. In a root directory
+ * without that device an empty file stands in for it: end-of-file, EPERM. */
 enum err fdio_std(struct why *why);
 #endif

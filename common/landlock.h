@@ -19,6 +19,9 @@ struct landlock_dir {
 /* landlock_abi - the kernel's version, 0: it has none */
 int landlock_abi(void);
 
+/* landlock_forgo - do as if the kernel had none, from here on and in children */
+void landlock_forgo(void);
+
 /*
  * landlock_fence - from here on the file system is these directories, in this
  * process and all later children. Needs no_new_privs. Handles every right that

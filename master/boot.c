@@ -8,6 +8,7 @@
 #include "common/bans.h"
 #include "common/board.h"
 #include "common/clock.h"
+#include "common/conf_ini.h"
 #include "common/fdio.h"
 #include "common/landlock.h"
 #include "common/log.h"
@@ -15,6 +16,7 @@
 #include "common/proctitle.h"
 #include "common/text.h"
 #include "master/admit.h"
+#include "master/confinement.h"
 #include "master/crew.h"
 #include "master/fence.h"
 #include "master/filters.h"
@@ -31,6 +33,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -176,11 +179,39 @@ strict(const struct master *master, const struct conf *conf)
     return conf->global.confine == CONF_CONFINE_STRICT;
 }
 
+/* lacking - a part that cannot be had here (ERR_PRIV): strict ends the start,
+ * degrade goes without, and the start line has the reason */
+static enum err
+lacking(struct master *master, const struct conf *conf, enum err err,
+        const struct why *why)
+{
+    char *text = master->degraded.text;
+    size_t len = strlen(text);
+
+    if (err != ERR_PRIV || strict(master, conf))
+        return err;
+    (void)snprintf(text + len, sizeof(master->degraded.text) - len, "%s%s",
+                   len > 0 ? "; " : "", why->text);
+    return ERR_OK;
+}
+
+/* plan_landlock - for all that come */
+static enum err
+plan_landlock(struct master *master, const struct conf *conf, struct why *why)
+{
+    enum err err = confinement_try_landlock(why);
+
+    if (err == ERR_PRIV)
+        landlock_forgo();
+    return lacking(master, conf, err, why);
+}
+
 /* plan_jail - the empty root of the exposed processes */
 static enum err
 plan_jail(struct master *master, const struct conf *conf, struct why *why)
 {
     bool none = strcmp(conf->global.chroot, "none") == 0;
+    enum err err;
 
     master->jail.fd = -1;
     if (!master->ids.root && strict(master, conf))
@@ -191,7 +222,11 @@ plan_jail(struct master *master, const struct conf *conf, struct why *why)
         return ERR_OK;
     if (none && strict(master, conf))
         return why_set(why, ERR_CONF, "chroot = none needs confine = degrade");
-    return jail_open(conf->global.chroot, &master->jail, why);
+    err = jail_open(conf->global.chroot, &master->jail, why);
+    if (err == ERR_OK &&
+        (err = confinement_try_jail(&master->jail, why)) != ERR_OK)
+        fdio_close(&master->jail.fd);
+    return lacking(master, conf, err, why);
 }
 
 /* plan_fence - a fence that cannot be drawn is an error where the master keeps
@@ -271,6 +306,8 @@ open_all(struct master *master, const struct conf *conf, struct why *why)
     if (err == ERR_OK && conf->global.pid_file != NULL)
         err = pidfile_open(conf->global.pid_file, &master->pid_fd, why);
     if (err == ERR_OK)
+        err = plan_landlock(master, conf, why);
+    if (err == ERR_OK)
         err = plan_jail(master, conf, why);
     if (err == ERR_OK)
         err = plan_fence(master, conf, why);
@@ -283,6 +320,11 @@ static void
 say_start(const struct master *master)
 {
     struct log_line line;
+
+    if (!conf_ini_can())
+        log_simple(LOG_L_NOTICE, "no_proc",
+                   "no /proc here: iniparser cannot check what our own reader "
+                   "makes of the configuration; mtlsd -t outside can");
 
     log_begin(&line, LOG_L_NOTICE, "start");
     log_text(&line, "version", version_text());

@@ -17,6 +17,7 @@
 #include "common/tcp.h"
 #include "common/text.h"
 #include "master/filters.h"
+#include "master/limits.h"
 #include "master/names.h"
 #include "master/pick.h"
 #include "master/tables.h"
@@ -31,6 +32,7 @@
 
 #define LOG_LINES 20
 #define LOG_MS    60000
+#define MEMORY    (64u << 20) /* tables of two generations, and a resolver's */
 
 struct pair {           /* one worker */
     enum source source; /* SOURCE_PAIR; first */
@@ -482,11 +484,8 @@ fence(bool strict, struct why *why)
     struct landlock_extra extra = { .scope_signals = 1 };
     enum err err;
 
-    if (landlock_abi() == 0 && !strict) {
-        log_simple(LOG_L_WARN, "connector_unfenced",
-                   "this kernel has no Landlock");
-        return ERR_OK;
-    }
+    if (landlock_abi() == 0 && !strict)
+        return ERR_OK; /* the confinement line says so */
     err = landlock_fence(dirs, sizeof(dirs) / sizeof(dirs[0]), extra, why);
     if (err == ERR_OK || strict)
         return err;
@@ -498,6 +497,7 @@ static enum err
 come_up(const struct connector_setup *setup, struct why *why)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = &self };
+    const struct limits_bound bound = { .memory = MEMORY, .forks = true };
     int keep[] = { setup->control, log_fd() };
     enum err err;
 
@@ -510,6 +510,8 @@ come_up(const struct connector_setup *setup, struct why *why)
         return why_errno(why, ERR_SYS, "epoll");
     names_init(self.epoll_fd, setup->resolve_ms);
     if ((err = signals(why)) == ERR_OK)
+        err = limits_bound(&bound, why);
+    if (err == ERR_OK)
         err = drop_now(setup->ids, 0, false, why);
     if (err == ERR_OK)
         err = fence(setup->strict, why);

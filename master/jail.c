@@ -9,6 +9,7 @@
 #include "common/fdio.h"
 #include "common/landlock.h"
 #include "master/drop.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -31,52 +32,27 @@ usable(const char *base)
 }
 
 /*
- * removed_dir - a descriptor of a directory that is gone. Nothing can be
+ * removed_dir - a descriptor of a directory that is gone, or -1. Nothing can be
  * created in it any more, by anyone (inode flag S_DEAD). Mode 0111: its
  * prisoners are not root, and fchdir asks for the right to search it.
  */
-static enum err
-removed_dir(char *path, int *out, struct why *why)
+static int
+removed_dir(char *path)
 {
     struct stat st;
-    enum err err = ERR_OK;
+    bool good;
     int fd;
 
     if (mkdtemp(path) == NULL)
-        return why_errno(why, ERR_SYS, "chroot = auto: mkdtemp %s", path);
+        return -1;
     fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || chmod(path, S_IXUSR | S_IXGRP | S_IXOTH) != 0)
-        err = why_errno(why, ERR_SYS, "chroot = auto: %s", path);
-    if (rmdir(path) != 0 && err == ERR_OK)
-        err = why_errno(why, ERR_SYS, "chroot = auto: rmdir %s", path);
-    if (err == ERR_OK &&
-        (fstat(fd, &st) != 0 || st.st_nlink != 0 || st.st_uid != geteuid() ||
-         (st.st_mode & ALLPERMS) != 0111))
-        err =
-            why_set(why, ERR_SYS, "chroot = auto: %s is not ours alone", path);
-    if (err != ERR_OK)
+    good = fd >= 0 && chmod(path, S_IXUSR | S_IXGRP | S_IXOTH) == 0;
+    good = rmdir(path) == 0 && good && fstat(fd, &st) == 0 &&
+           st.st_nlink == 0 && st.st_uid == geteuid() &&
+           (st.st_mode & ALLPERMS) == 0111;
+    if (!good)
         fdio_close(&fd);
-    *out = fd;
-    return err;
-}
-
-/* open_auto - in the first place that takes a directory */
-static enum err
-open_auto(int *out, struct why *why)
-{
-    static const char *const bases[] = { "/run", "/dev/shm", "/tmp" };
-    enum err err = why_set(why, ERR_SYS, "chroot = auto: no place for it");
-
-    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
-        char path[64];
-
-        if (!usable(bases[i]))
-            continue;
-        snprintf(path, sizeof(path), "%s/mtlsd.XXXXXX", bases[i]);
-        if ((err = removed_dir(path, out, why)) == ERR_OK)
-            return ERR_OK;
-    }
-    return err;
+    return fd;
 }
 
 /* check_step - owned by root, writable by nobody else; len: of where, to name
@@ -144,6 +120,28 @@ step(int *fd, const char *where, size_t *at, struct why *why)
     return check_step(*fd, where, *at, why);
 }
 
+/* check_empty - what stands in there is within reach of who is taken over */
+static enum err
+check_empty(int fd, const char *where, struct why *why)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    const struct dirent *entry;
+    enum err err = ERR_OK;
+
+    if (dir == NULL) {
+        err = why_errno(why, ERR_SYS, "chroot: %s", where);
+        fdio_close(&copy);
+        return err;
+    }
+    while (err == ERR_OK && (entry = readdir(dir)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            err = why_set(why, ERR_CONF, "chroot: %s is not empty: it holds %s",
+                          where, entry->d_name);
+    closedir(dir);
+    return err;
+}
+
 static enum err
 open_path(const char *where, int *out, struct why *why)
 {
@@ -166,10 +164,34 @@ open_path(const char *where, int *out, struct why *why)
     }
     if (err == ERR_OK)
         err = check_search(fd, where, why);
+    if (err == ERR_OK)
+        err = check_empty(fd, where, why);
     if (err != ERR_OK)
         fdio_close(&fd);
     *out = fd;
     return err;
+}
+
+/* open_auto - in the first place that takes a directory; where all is
+ * read-only, the one that is empty by its name */
+static enum err
+open_auto(int *out, struct why *why)
+{
+    static const char *const bases[] = { "/run", "/dev/shm", "/tmp" };
+
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "%s/mtlsd.XXXXXX", bases[i]);
+        if (usable(bases[i]) && (*out = removed_dir(path)) >= 0)
+            return ERR_OK;
+    }
+    if (open_path("/var/empty", out, NULL) == ERR_OK)
+        return ERR_OK;
+    return why_set(why, ERR_PRIV,
+                   "chroot = auto: no directory can be made in /run, /dev/shm "
+                   "or /tmp, and /var/empty is not an empty one of root's: "
+                   "name one with chroot = DIRECTORY");
 }
 
 enum err

@@ -11,8 +11,10 @@ struct jail {
 /*
  * jail_open - chroot = auto | none | DIRECTORY, as root, before the drop.
  * auto: makes a directory under /run, opens it O_PATH, removes it: nothing can
- * ever be created in it. A directory must be owned by root, writable by nobody
- * else, and so must be its parents (ERR_CONF says which is not).
+ * ever be created in it. Where nothing can be made (/dev/shm and /tmp are tried,
+ * too) /var/empty does, by the same rules as a DIRECTORY; ERR_PRIV: neither.
+ * A directory must be empty, owned by root, writable by nobody else, and so must
+ * be its parents (ERR_CONF says which is not).
  */
 enum err jail_open(const char *where, struct jail *out, struct why *why);
 

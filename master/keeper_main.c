@@ -94,6 +94,9 @@ keep_only(const struct keeper_brief *brief)
 static enum err
 confine(const struct keeper_brief *brief, struct why *why)
 {
+    const struct limits_bound bound = {
+        .memory = keymem_need(keybook_files(brief->keys, brief->key_count)),
+    };
     struct jail jail = brief->jail;
     enum err err;
 
@@ -107,7 +110,7 @@ confine(const struct keeper_brief *brief, struct why *why)
         ERR_OK) /* before the limits: secret memory counts as growing a file */
         err = keymem_open(keybook_files(brief->keys, brief->key_count), why);
     if (err == ERR_OK)
-        err = limits_child(0, why);
+        err = limits_bound(&bound, why);
     return err == ERR_OK ? filters_enter(FILTERS_KEEPER, why) : err;
 }
 

@@ -6,11 +6,14 @@
  * with less than the configuration needs: running out later costs connections.
  */
 #include "master/limits.h"
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#define STACK_MAX (1u << 20)
 
 struct kind {
     unsigned resource; /* an enum of the C library, unsigned there */
@@ -158,16 +161,93 @@ limits_short(unsigned long processes,
         tell(ctx, path, is);
 }
 
+#ifdef MTLSD_SANITIZE
+/* shadow memory has no measure */
+void
+limits_weigh(void)
+{
+}
+
+static enum err
+fix_memory(rlim_t bytes, struct why *why)
+{
+    (void)bytes;
+    (void)why;
+    return ERR_OK;
+}
+#else
+static size_t inherited; /* bytes of the heap; 0: nobody has asked */
+
+void
+limits_weigh(void)
+{
+    const struct mallinfo2 heap = mallinfo2();
+    size_t now = heap.arena + heap.hblkhd;
+
+    if (inherited != now) /* a page that is written is copied */
+        inherited = now;
+}
+
+static enum err
+fix_memory(rlim_t bytes, struct why *why)
+{
+    enum err err = fix(RLIMIT_STACK, STACK_MAX, "stack", why);
+
+    if (inherited == 0)
+        limits_weigh();
+    return err == ERR_OK ? fix(RLIMIT_DATA, inherited + bytes, "memory", why)
+                         : err;
+}
+#endif
+
+/* fix_files - the hard limit too; *have: what there is then */
+static enum err
+fix_files(unsigned long most, rlim_t *have, struct why *why)
+{
+    struct rlimit limit;
+    enum err err;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return why_errno(why, ERR_SYS, "getrlimit open files");
+    err =
+        fix(RLIMIT_NOFILE, most > 0 ? most : limit.rlim_cur, "open files", why);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return why_errno(why, ERR_SYS, "getrlimit open files");
+    *have = limit.rlim_cur;
+    return err;
+}
+
+static enum err
+lower(const struct limits_bound *bound, struct why *why)
+{
+    rlim_t files = 0;
+    enum err err = fix(RLIMIT_CORE, 0, "core", why);
+
+    if (err == ERR_OK)
+        err = fix_files(bound->descriptors, &files, why);
+    if (err == ERR_OK)
+        err = fix_memory(LIMITS_MEMORY + bound->memory + files * LIMITS_PER_FD,
+                         why);
+    if (err == ERR_OK)
+        err = fix(RLIMIT_MEMLOCK, 0, "locked memory", why);
+    if (err == ERR_OK && !bound->writes)
+        err = fix(RLIMIT_FSIZE, 0, "file size", why);
+    if (err == ERR_OK && !bound->forks)
+        err = fix(RLIMIT_NPROC, 0, "processes", why);
+    return err;
+}
+
+enum err
+limits_bound(const struct limits_bound *bound, struct why *why)
+{
+    limits_weigh();
+    return lower(bound, why);
+}
+
 enum err
 limits_child(unsigned long descriptors, struct why *why)
 {
-    enum err err = fix(RLIMIT_CORE, 0, "core", why);
+    const struct limits_bound bound = { .descriptors = descriptors };
 
-    if (err == ERR_OK && descriptors > 0)
-        err = fix(RLIMIT_NOFILE, descriptors, "open files", why);
-    if (err == ERR_OK)
-        err = fix(RLIMIT_FSIZE, 0, "file size", why);
-    if (err == ERR_OK)
-        err = fix(RLIMIT_NPROC, 0, "processes", why);
-    return err;
+    return lower(&bound, why);
 }

@@ -2,6 +2,7 @@
 #ifndef MASTER_LIMITS_H
 #define MASTER_LIMITS_H
 #include "common/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct limits_need {
@@ -27,7 +28,29 @@ void limits_short(unsigned long processes,
                   void (*tell)(void *ctx, const char *what, unsigned long is),
                   void *ctx);
 
-/* limits_child - for jailed children: core 0, no more files than `descriptors`
- * (0: leave), no file growth (RLIMIT_FSIZE 0), RLIMIT_NPROC 0 */
+/*
+ * What a child may have: nothing that it has no need of, and what it needs
+ * bounded. For all: no core, no locked memory (what is locked stays so), 1 MiB of
+ * the first stack, and memory (RLIMIT_DATA): what it inherits, LIMITS_MEMORY and
+ * LIMITS_PER_FD for each descriptor. Limits only ever get lower. Sanitizer builds
+ * bound no memory.
+ */
+struct limits_bound {
+    unsigned long descriptors; /* 0: as many as it may have at once now */
+    size_t memory;             /* bytes besides the above */
+    bool forks;                /* else RLIMIT_NPROC 0 */
+    bool writes;               /* files; else RLIMIT_FSIZE 0 */
+};
+#define LIMITS_MEMORY (16u << 20) /* variables of the program take 2 MiB */
+#define LIMITS_PER_FD (1u << 10)
+
+/* limits_bound - in a child; weighs by itself */
+enum err limits_bound(const struct limits_bound *bound, struct why *why);
+
+/* limits_child - a jailed child: so many descriptors, no process, no file */
 enum err limits_child(unsigned long descriptors, struct why *why);
+
+/* limits_weigh - before a fork: how large is the heap that the child inherits?
+ * Asked by limits_child it would be a page of memory more in each. */
+void limits_weigh(void);
 #endif

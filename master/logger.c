@@ -16,6 +16,7 @@
 #include "common/landlock.h"
 #include "common/proctitle.h"
 #include "master/filters.h"
+#include "master/limits.h"
 #include "master/logtarget.h"
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +32,7 @@
 #define SEND_WAIT_MS   100  /* longest wait of a sender */
 #define REOPEN_WAIT_MS 1000 /* longest wait of the master */
 #define START_WAIT_MS  5000
+#define MOST_FDS       16 /* six, and a moment of reopening */
 
 struct logger {
     struct logtarget target;
@@ -231,7 +233,12 @@ confine(struct logger *logger, const struct drop_ids *ids, struct why *why)
 {
     const struct landlock_dir here = { ".", LANDLOCK_WRITE };
     const struct landlock_extra extra = { 1, 1, 1 };
+    const struct limits_bound bound = { .descriptors = MOST_FDS,
+                                        .writes = true };
     enum err err = logtarget_settle(&logger->target, why);
+
+    if (err == ERR_OK)
+        err = limits_bound(&bound, why);
 
     if (err == ERR_OK)
         err = drop_now(ids, 0, false, why);

@@ -59,6 +59,7 @@ struct master {
     const char *conf_path;
     const struct conf *boot_conf; /* generation 1's: what only boot can make */
     struct drop_ids ids;
+    struct why degraded; /* what confine = degrade goes without, and why */
     struct jail jail;
     struct fence *fence; /* NULL: none */
     struct board *board;

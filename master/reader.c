@@ -9,6 +9,7 @@
 #include "common/conf_files.h"
 #include "common/landlock.h"
 #include "common/log.h"
+#include "master/confinement.h"
 #include "master/drop.h"
 #include "master/extras.h"
 #include "master/fence.h"
@@ -17,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,39 +69,6 @@ enter_fence(const struct master *master, const struct conf *conf,
                    closed);
 }
 
-/* the kinds of process, as ps(1) shows them */
-static const struct {
-    const char *name;
-    enum filters_kind filter;
-    bool jailed;
-} kinds[] = {
-    { "master", FILTERS_MASTER, false },
-    { "keeper", FILTERS_KEEPER, true },
-    { "worker", FILTERS_WORKER, true },
-    { "connector", FILTERS_CONNECTOR, false },
-    { "resolver", FILTERS_RESOLVER, false },
-    { "logger", FILTERS_LOGGER, false },
-};
-
-/* say_kinds - what holds each of them, beyond ids, capabilities, no_new_privs */
-static void
-say_kinds(struct log_line *line, bool jail, bool fenced)
-{
-    char text[192];
-    size_t len = 0;
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        bool fence = i == 0 ? fenced : landlock_abi() > 0;
-
-        len += (size_t)snprintf(
-            text + len, sizeof(text) - len, "%s%s%s%s%s", i > 0 ? " " : "",
-            kinds[i].name, jail && kinds[i].jailed ? "+jail" : "",
-            fence ? "+landlock" : "",
-            filters_get(kinds[i].filter) != NULL ? "+seccomp" : "");
-    }
-    log_text(line, "processes", text);
-}
-
 static void
 say(const struct master *master, const struct conf *conf, const char *closed,
     bool fenced)
@@ -109,7 +76,9 @@ say(const struct master *master, const struct conf *conf, const char *closed,
     struct log_line line;
     bool reads = drop_has(DROP_CAP_READ), jails = drop_has(DROP_CAP_CHROOT);
     bool filtered = filters_get(FILTERS_MASTER) != NULL;
-    bool weak = (reads && !fenced) || (filters_compiled() && !filtered);
+    bool weak = (reads && !fenced) || (filters_compiled() && !filtered) ||
+                (master->ids.root && master->jail.fd < 0) ||
+                landlock_abi() == 0;
 
     log_begin(&line, weak ? LOG_L_WARN : LOG_L_NOTICE, "confinement");
     log_int(&line, "user", master->ids.uid);
@@ -127,8 +96,11 @@ say(const struct master *master, const struct conf *conf, const char *closed,
     log_int(&line, "landlock", landlock_abi());
     log_text(&line, "seccomp", filters_text());
     log_text(&line, "lacks", extras_lacking());
-    say_kinds(&line, master->jail.fd >= 0, fenced);
-    if (!master->ids.root)
+    log_text(&line, "processes",
+             confinement_kinds(master->jail.fd >= 0, fenced, filtered));
+    if (master->degraded.text[0] != '\0')
+        log_text(&line, "reason", master->degraded.text);
+    else if (!master->ids.root)
         log_text(&line, "reason",
                  "started as an ordinary user: no jail, no change of ids");
     log_send(&line);

@@ -294,6 +294,7 @@ fork_batch(struct batch *batch, struct why *why)
 {
     enum err err = meet(batch, why);
 
+    limits_weigh();
     for (size_t i = 0; i < batch->count; i++) {
         if (err == ERR_OK)
             err = fork_one(batch, i, why);

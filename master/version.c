@@ -6,6 +6,7 @@
 #include "master/version.h"
 #include "common/filter.h"
 #include "common/landlock.h"
+#include "master/confinement.h"
 #include "master/context.h"
 #include "master/extras.h"
 #include "master/filters.h"
@@ -54,8 +55,8 @@ version_print(FILE *out)
             landlock_abi() > 0 ? "" : " (none)");
     fprintf(out, "memfd_secret: %s\n", yes_no(extras_memfd_secret()));
     fprintf(out, "seccomp filters: %s\n", yes_no(filter_known()));
-    fprintf(out,
-            "confinement: ids, capabilities, no_new_privs, jail, "
-            "landlock%s\n",
-            filters_compiled() ? ", seccomp" : "");
+    fprintf(out, "lacks: %s\n", extras_lacking());
+    fprintf(out, "processes, as root: %s\n",
+            confinement_kinds(true, landlock_abi() > 0,
+                              filters_compiled() && filter_known()));
 }

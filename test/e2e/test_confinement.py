@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from clients import Client, context
 from daemon import NOBODY
-from oldkernel import NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP, lacking
+from oldkernel import (CAP_SYS_CHROOT, NO_NEW_PRIVS, NR_CAPSET, NR_CHROOT, NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP, NR_SETRESUID,
+                       lacking, without)
 from procfs import descriptors, standard, status
 
 CHROOT, READ = 1 << 18, 1 << 2  # CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
@@ -104,6 +106,43 @@ def test_no_new_privs_and_not_dumpable(busy):
             assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M), role
 
 
+def limits(pid):
+    """{name: (soft, hard)} of /proc/PID/limits; a number or "unlimited"."""
+    found = re.findall(r"^(Max [a-z ]+?)\s{2,}(\d+|unlimited)\s+(\d+|unlimited)", Path(f"/proc/{pid}/limits").read_text(), re.M)
+    return {name.removeprefix("Max "): tuple(int(word) if word.isdigit() else word for word in pair) for name, *pair in found}
+
+
+# what stands in /proc/PID/limits, soft and hard; the master keeps what it was given, but for core
+LIMITS = {
+    "core file size": dict.fromkeys(ROLES, 0),
+    "processes": {"keeper": 0, "worker": 0, "logger": 0},  # the connector forks who resolves names
+    "file size": {"keeper": 0, "worker": 0, "connector": 0},  # the logger writes
+    "locked memory": dict.fromkeys(("keeper", "worker", "connector", "logger"), 0),
+    "open files": {"worker": 32 + 3 + 1, "logger": 16},
+}
+STACK, MEMORY, PER_FD, RESOLVERS = 1 << 20, 16 << 20, 1 << 10, 64 << 20
+
+
+@pytest.mark.root
+def test_limits(busy, sanitized):
+    """No core, no fork, and descriptors and memory bounded to need."""
+    _, found = busy()
+    for role, processes in found.items():
+        for process in processes:
+            has = limits(process.pid)
+            for name, want in LIMITS.items():
+                if role in want:
+                    assert has[name] == (want[role],) * 2, (role, name)
+            if role == "master" or sanitized:
+                continue
+            assert has["stack size"] == (STACK, STACK), role
+            soft, hard = has["open files"]
+            assert soft == hard, role
+            least = MEMORY + soft * PER_FD + (RESOLVERS if role == "connector" else 0)
+            assert has["data size"][0] == has["data size"][1], role
+            assert least <= has["data size"][0] < least + (8 << 20), role
+
+
 @pytest.mark.root
 def test_filters(busy, sanitized):
     """Every process is behind filters: its own, and for who is forked by the master when it has its own, that one first."""
@@ -126,24 +165,88 @@ def test_filters(busy, sanitized):
         assert ("jail" in active.split("+")) == (role in JAILED), role
 
 
+# what cannot be had, how, and the word of the start about it
+ALWAYS = {
+    "ids": (lacking(NR_SETRESUID), "setresuid"),
+    "capabilities": (lacking(NR_CAPSET), "capset"),
+    "no_new_privs": (lacking(NO_NEW_PRIVS), "PR_SET_NO_NEW_PRIVS"),
+}
+STRICT = {
+    "jail": (lacking(NR_CHROOT), "no jail: chroot: Function not implemented"),
+    "jail in a container": (without(CAP_SYS_CHROOT), "no jail: chroot: Operation not permitted"),
+    "landlock": (lacking(NR_LANDLOCK[2]), "no Landlock, though the kernel has it"),
+    "seccomp": (lacking(NR_SECCOMP), "no system call filters"),
+}
+
+
 @pytest.mark.root
-def test_strict_needs_filters(mtlsd, upstream, sanitized):
-    if sanitized:
+@pytest.mark.parametrize("part", [*ALWAYS, *STRICT])
+def test_strict_demands(mtlsd, upstream, sanitized, part):
+    prepare, word = (ALWAYS | STRICT)[part]
+    if part == "seccomp" and sanitized:
         return  # it has none on any kernel, and says so: test_filters
-    daemon = mtlsd(upstream=upstream(), prepare=lacking(NR_SECCOMP), wait=False)
+    daemon = mtlsd(upstream=upstream(), prepare=prepare, wait=False)
     assert daemon.wait_exit() == 97
     daemon.tolerated.add("start_failed")
-    assert "seccomp" in daemon.text and "confine = degrade" in daemon.text
+    assert word in daemon.text
 
 
 @pytest.mark.root
-def test_degrade_does_without_filters(mtlsd, upstream, pki, ca):
-    """It serves, and the start says once what is missing."""
-    daemon = mtlsd(upstream=upstream(), prepare=lacking(NR_SECCOMP), mtlsd={"confine": "degrade"})
-    line, = daemon.find("confinement")
-    assert line["seccomp"].startswith("none: ") and "seccomp" not in line["processes"]
+@pytest.mark.parametrize("part", ALWAYS)
+def test_degrade_never_goes_without(mtlsd, upstream, part):
+    """A root that cannot be left is no confinement at all."""
+    prepare, word = ALWAYS[part]
+    daemon = mtlsd(upstream=upstream(), prepare=prepare, mtlsd={"confine": "degrade", "unsafe_reader": "yes"}, wait=False)
+    assert daemon.wait_exit() == 97
+    daemon.tolerated.add("start_failed")
+    assert word in daemon.text
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("part", STRICT)
+def test_degrade_goes_without(mtlsd, upstream, pki, ca, sanitized, part):
+    """It serves, and one line of the start says what is missing, and what holds all the same."""
+    prepare, word = STRICT[part]
+    if part == "seccomp" and sanitized:
+        return  # the same
+    daemon = mtlsd(upstream=upstream(), prepare=prepare, mtlsd={"confine": "degrade", "unsafe_reader": "yes"})
+    line, = (event for event in daemon.events if event.level == "warn")
+    assert line.name == "confinement"
+    if part == "seccomp":
+        assert line["seccomp"].startswith("none: ")
+    else:
+        assert word in line["reason"]
+    missing = part.split(" ")[0]
+    kinds = dict(word.partition("+")[::2] for word in line["processes"].split(" "))
+    for role, active in kinds.items():
+        want = {"landlock"} | ({"jail"} if role in JAILED else set()) | (set() if sanitized else {"seccomp"})
+        assert set(active.split("+")) - {""} == want - {missing}, role
     with Client(daemon.address, context(ca, pki.client())) as client:
         client.handshake().exchange(b"hello").close()
+
+
+@pytest.mark.root
+def test_version_lists_what_holds(mtlsd, upstream, binary):
+    """mtlsd -V says of this kernel what the start says of itself; on an older one, less."""
+    line, = mtlsd(upstream=upstream()).find("confinement")
+
+    def said(prepare=None):
+        text = subprocess.run([binary, "-V"], preexec_fn=prepare, capture_output=True, text=True, timeout=10, check=True).stdout
+        return dict(row.split(": ", 1) for row in text.splitlines()[1:])
+
+    assert said()["processes, as root"] == line["processes"]
+    assert said()["lacks"] == line["lacks"]
+    old = said(lacking(*NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP))
+    assert old["processes, as root"] == "master keeper+jail worker+jail connector resolver logger"
+    assert old["lacks"] == "landlock,landlock_truncate,landlock_tcp,landlock_scope,memfd_secret"
+
+
+@pytest.mark.root
+def test_strict_starts_without_landlock(mtlsd, upstream, home):
+    """Landlock is demanded where the kernel has it; Debian's may be started without."""
+    at = home(NOBODY)  # its files belong to the daemon
+    line, = mtlsd(at=at, upstream=upstream(), prepare=lacking(*NR_LANDLOCK)).find("confinement")
+    assert (line.level, line["fence"]) == ("warn", "none")
 
 
 @pytest.mark.root

@@ -225,6 +225,7 @@ a_jail_that_others_control_is_refused(void **state)
     snprintf(dir, sizeof(dir), "%s", in_base("d"));
     snprintf(below, sizeof(below), "%s/e", dir);
     assert_true(mkdir(dir, 0755) == 0 && mkdir(below, 0755) == 0);
+    refused(dir, "is not empty: it holds e");
     assert_int_equal(chmod(dir, 0775), 0);
     refused(dir, "may be written by others than root (mode 0775)");
     refused(below, "may be written by others");

@@ -9,11 +9,14 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -114,11 +117,107 @@ tight(void *arg)
     child_must(fork() < 0 && errno == EAGAIN);
     child_must(dup2(0, 32) < 0 && dup2(0, 31) == 31);
     child_must(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0);
+    child_must(getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max == 0);
+    child_must(mlock(&limit, sizeof(limit)) != 0);
     limit = (struct rlimit){ 1, 1 };
     child_must(setrlimit(RLIMIT_NPROC, &limit) != 0);
     child_must(limits_child(64, NULL) == ERR_OK); /* never wider again */
     child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 32);
     child_must(limits_child(0, NULL) == ERR_OK);
+}
+
+/* take - memory until there is no more; MiB */
+static size_t
+take(bool by_heap)
+{
+    size_t got = 0;
+
+    while (got < 1024) {
+        char *at = by_heap ? malloc(1u << 20)
+                           : mmap(NULL, 1u << 20, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (at == NULL || at == MAP_FAILED)
+            break;
+        at[got++] = 1;
+    }
+    return got;
+}
+
+static void
+exhaust(void *arg)
+{
+    const bool *by_heap = arg;
+    char *held = malloc(40u << 20); /* as a large revocation list is */
+    size_t got;
+
+    child_must(held != NULL);
+    limits_weigh();
+    child_must(limits_child(32, NULL) == ERR_OK);
+    got = take(*by_heap);
+    child_must(got >= 8 && got <= LIMITS_MEMORY >> 20);
+    child_must(errno == ENOMEM);
+    free(held); /* what has come by inheritance is its own */
+    child_must(take(*by_heap) >= 40);
+}
+
+/* room - what is asked for on top */
+static void
+room(void *arg)
+{
+    const struct limits_bound bound = { .descriptors = 4096,
+                                        .memory = 20u << 20 };
+    size_t got;
+
+    (void)arg;
+    child_must(limits_bound(&bound, NULL) == ERR_OK);
+    got = take(false);
+    child_must(got >= 32 && got <= 40);
+}
+
+static void
+memory_is_bounded(void **state)
+{
+    bool by_heap = true, by_mapping = false;
+
+    (void)state;
+#ifdef MTLSD_SANITIZE
+    skip();
+#endif
+    if (keygen_valgrind()) /* the same */
+        skip();
+    assert_true(child_run(exhaust, &by_heap));
+    assert_true(child_run(exhaust, &by_mapping));
+    assert_true(child_run(room, NULL));
+}
+
+static void
+who_forks_and_writes(void *arg)
+{
+    const struct limits_bound bound = { .forks = true, .writes = true };
+    struct rlimit limit = { 100, 200 };
+    int status, fd = memfd_create("x", MFD_CLOEXEC);
+    pid_t pid;
+
+    (void)arg;
+    if (geteuid() == 0)
+        child_ordinary();
+    child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    child_must(limits_bound(&bound, NULL) == ERR_OK);
+    child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max == 100);
+    child_must(write(fd, "x", 1) == 1);
+    if ((pid = fork()) == 0)
+        _exit(0);
+    child_must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void
+some_may_fork_and_write(void **state)
+{
+    (void)state;
+    if (keygen_valgrind()) /* the same */
+        skip();
+    assert_true(child_run(who_forks_and_writes, NULL));
 }
 
 static void
@@ -149,6 +248,8 @@ main(void)
         cmocka_unit_test(soft_limits_are_raised_hard_ones_told),
         cmocka_unit_test(what_allows_too_few_processes_is_named),
         cmocka_unit_test(a_child_has_what_it_needs),
+        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(some_may_fork_and_write),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
