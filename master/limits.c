@@ -6,11 +6,16 @@
  * with less than the configuration needs: running out later costs connections.
  */
 #include "master/limits.h"
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+/* of a worker: variables of program and libraries, and what sessions take beyond
+ * the ground (worker/ground.c) */
+#define WORKER_GROWTH (32ul << 20)
 
 struct kind {
     unsigned resource; /* an enum of the C library, unsigned there */
@@ -158,13 +163,27 @@ limits_short(unsigned long processes,
         tell(ctx, path, is);
 }
 
+unsigned long
+limits_memory(void)
+{
+#ifdef MTLSD_SANITIZE
+    return 0; /* shadow memory has no bound */
+#else
+    struct mallinfo2 heap = mallinfo2();
+
+    return heap.arena + heap.hblkhd + WORKER_GROWTH;
+#endif
+}
+
 enum err
-limits_child(unsigned long descriptors, struct why *why)
+limits_child(unsigned long descriptors, unsigned long memory, struct why *why)
 {
     enum err err = fix(RLIMIT_CORE, 0, "core", why);
 
     if (err == ERR_OK && descriptors > 0)
         err = fix(RLIMIT_NOFILE, descriptors, "open files", why);
+    if (err == ERR_OK && memory > 0)
+        err = fix(RLIMIT_DATA, memory, "private memory", why);
     if (err == ERR_OK)
         err = fix(RLIMIT_FSIZE, 0, "file size", why);
     if (err == ERR_OK)

@@ -27,7 +27,13 @@ void limits_short(unsigned long processes,
                   void (*tell)(void *ctx, const char *what, unsigned long is),
                   void *ctx);
 
+/* limits_memory - bytes of private memory that a worker forked now may have: what
+ * the C library's heap has, and room to grow. 0: no limit (sanitizers). */
+unsigned long limits_memory(void);
+
 /* limits_child - for jailed children: core 0, no more files than `descriptors`
- * (0: leave), no file growth (RLIMIT_FSIZE 0), RLIMIT_NPROC 0 */
-enum err limits_child(unsigned long descriptors, struct why *why);
+ * (0: leave), no more private memory than `memory` (0: leave), no file growth
+ * (RLIMIT_FSIZE 0), RLIMIT_NPROC 0 */
+enum err limits_child(unsigned long descriptors, unsigned long memory,
+                      struct why *why);
 #endif

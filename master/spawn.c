@@ -34,6 +34,7 @@ struct batch {
     struct master *master;
     struct pool *pool;
     size_t count;
+    unsigned long memory;       /* limits_memory */
     int keeper[POOL_BATCH_MAX]; /* workers' ends; -1: none needed */
     int connector[POOL_BATCH_MAX];
 };
@@ -204,7 +205,7 @@ place(struct worker_brief *brief, int *listen_fd, struct why *why)
 /* child - from a copy of the master to a worker */
 static _Noreturn void
 child(struct master *master, struct worker_brief *brief, int *listen_fd,
-      int slot)
+      int slot, unsigned long memory)
 {
     struct why why;
 
@@ -217,8 +218,8 @@ child(struct master *master, struct worker_brief *brief, int *listen_fd,
         die("bans", &why);
     if (place(brief, listen_fd, &why) != ERR_OK)
         die("descriptors", &why);
-    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, &why) !=
-        ERR_OK)
+    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, memory,
+                     &why) != ERR_OK)
         die("limits", &why);
     worker_main(brief);
 }
@@ -278,7 +279,7 @@ fork_one(struct batch *batch, size_t i, struct why *why)
     listen_fd = batch->pool->listen_fd;
     /* not fork(2)'s library half, which writes to pages of its own */
     if ((pid = _Fork()) == 0)
-        child(master, &brief, listen_fd, slot);
+        child(master, &brief, listen_fd, slot, batch->memory);
     if (pid > 0) {
         enlist(master, batch->pool, pid, slot);
         return ERR_OK;
@@ -294,6 +295,7 @@ fork_batch(struct batch *batch, struct why *why)
 {
     enum err err = meet(batch, why);
 
+    batch->memory = limits_memory();
     for (size_t i = 0; i < batch->count; i++) {
         if (err == ERR_OK)
             err = fork_one(batch, i, why);

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -110,15 +111,32 @@ tight(void *arg)
     (void)arg;
     if (geteuid() == 0)
         child_ordinary();
-    child_must(limits_child(32, NULL) == ERR_OK);
+    child_must(limits_child(32, 0, NULL) == ERR_OK);
     child_must(fork() < 0 && errno == EAGAIN);
     child_must(dup2(0, 32) < 0 && dup2(0, 31) == 31);
     child_must(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0);
     limit = (struct rlimit){ 1, 1 };
     child_must(setrlimit(RLIMIT_NPROC, &limit) != 0);
-    child_must(limits_child(64, NULL) == ERR_OK); /* never wider again */
+    child_must(limits_child(64, 0, NULL) == ERR_OK); /* never wider again */
     child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 32);
-    child_must(limits_child(0, NULL) == ERR_OK);
+    child_must(limits_child(0, 0, NULL) == ERR_OK);
+}
+
+/* grow - private memory, until there is no more; at most a GiB */
+static void
+grow(void *arg)
+{
+    const size_t step = 1u << 20;
+    unsigned long most = limits_memory();
+    size_t got = 0;
+
+    (void)arg;
+    if (most == 0)
+        return; /* with sanitizers */
+    child_must(limits_child(0, most, NULL) == ERR_OK);
+    while (got < (1u << 30) && malloc(step) != NULL)
+        got += step;
+    child_must(got >= 8 * step && got <= 40 * step);
 }
 
 static void
@@ -128,7 +146,7 @@ write_file(void *arg)
 
     (void)arg;
     signal(SIGXFSZ, SIG_DFL);
-    child_must(limits_child(0, NULL) == ERR_OK);
+    child_must(limits_child(0, 0, NULL) == ERR_OK);
     child_must(write(fd, "x", 1) == 1);
 }
 
@@ -139,6 +157,7 @@ a_child_has_what_it_needs(void **state)
     if (keygen_valgrind()) /* the same */
         skip();
     assert_true(child_run(tight, NULL));
+    assert_true(child_run(grow, NULL));
     assert_int_equal(child_signal(write_file, NULL), SIGXFSZ);
 }
 
