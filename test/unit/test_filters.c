@@ -242,7 +242,7 @@ static const struct call calls[] = {
     { "madvise", SYS_madvise, { 0, 0, MADV_HWPOISON }, ALL & ~W, 0, 0 },
     { "mlock", SYS_mlock, { 0, 0 }, M, 0, 0 },
     /* what all have */
-    { "read", SYS_read, { 99, 0, 0 }, ALL & ~W, 0, 0 },
+    { "read", SYS_read, { 99, 0, 0 }, ALL, 0, 0 },
     { "write", SYS_write, { 99, 0, 0 }, ALL, 0, 0 },
     { "recvfrom", SYS_recvfrom, { 99, 0, 0 }, ALL, 0, 0 },
     { "getpid", SYS_getpid, { 0 }, ALL, 0, 0 },
