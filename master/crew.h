@@ -32,6 +32,7 @@ struct crew_member {
     uint8_t family;
     uint16_t port;
     int64_t kill_at;     /* SIGKILL is due, 0: not asked to end */
+    int64_t leave_by;    /* overstay.h, 0: has a place */
     uint32_t end_reason; /* enum reason that it was told */
 };
 
