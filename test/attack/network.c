@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,20 +20,23 @@ static struct sockaddr_in local = { .sin_family = AF_INET };
 static struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 static struct iovec vector = { buffer, 1 };
 static struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-/* a descriptor in a packet: the listener's number is put in */
-static struct {
+/* room for a descriptor in a packet */
+static union {
     struct cmsghdr head;
-    int fd;
-} rights = { { sizeof(struct cmsghdr) + sizeof(int), SOL_SOCKET, SCM_RIGHTS },
-             0 };
+    char room[CMSG_SPACE(sizeof(int))];
+} rights;
 
 /* pass - a descriptor of ours to somebody */
 static long
 pass(long to)
 {
     long call[7] = { SYS_sendmsg, to, TEXT(&message), MSG_DONTWAIT };
+    int listener = (int)attack_held(LISTENER);
 
-    rights.fd = (int)attack_held(LISTENER);
+    rights.head.cmsg_len = CMSG_LEN(sizeof(listener));
+    rights.head.cmsg_level = SOL_SOCKET;
+    rights.head.cmsg_type = SCM_RIGHTS;
+    memcpy(CMSG_DATA(&rights.head), &listener, sizeof(listener));
     message.msg_control = &rights;
     message.msg_controllen = sizeof(rights);
     return attack_call(call);
