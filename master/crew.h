@@ -33,6 +33,7 @@ struct crew_member {
     uint16_t port;
     uint32_t sessions; /* connections that it has reported, refused ones too */
     int64_t kill_at;   /* SIGKILL is due, 0: not asked to end */
+    int64_t leave_by;  /* overstay.h, 0: has a place */
     uint32_t end_reason;  /* enum reason that it was told, */
     uint32_t end_session; /* and of which session, 0: whichever */
 };

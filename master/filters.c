@@ -185,7 +185,10 @@ static const struct filter_rule rules[] = {
     IF(mmap,           MASTER | START | CONNECTOR, WITHOUT(2, PROT_EXEC)),
     IF(mmap,           LOGGER, WITHOUT(2, PROT_EXEC)),
     /* no file, and no page of a neighbour's, can be mapped */
-    IF(mmap,           KEEPER | WORKER, WITHOUT(2, PROT_EXEC), NO_FD_IN(4)),
+    IF(mmap,           KEEPER, WITHOUT(2, PROT_EXEC), NO_FD_IN(4)),
+    /* malloc(3) takes brk(2) then, which RLIMIT_DATA bounds; shared memory,
+     * stacks and page tables of what is only read have no such bound */
+    NO(mmap,           WORKER, ENOMEM),
     /* modules of the resolver: executable, then not writable */
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_EXEC)),
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_WRITE)),

@@ -11,6 +11,7 @@
 #include "master/admit.h"
 #include "master/crew.h"
 #include "master/master.h"
+#include "master/overstay.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -96,8 +97,8 @@ static int64_t
 due(struct master *master)
 {
     int64_t (*const look[])(struct master *, int64_t) = {
-        renew_due, renew_expiry,  reload_retry,     stop_due,
-        admit_due, reap_kill_due, reports_full_due, spawn_fill,
+        renew_due,     renew_expiry, reload_retry,     stop_due,   admit_due,
+        reap_kill_due, overstay_due, reports_full_due, spawn_fill,
     };
     int64_t next = CLOCK_NEVER, now = clock_ms(), when;
     size_t i;

@@ -85,6 +85,7 @@ struct master {
     unsigned last_number; /* of a generation that the connector has heard of */
     unsigned announce;    /* generation whose `reloaded` is still to be said */
     size_t lingering;     /* workers of older ones that may still accept */
+    int64_t leave_at;     /* overstay.h: when to look, 0: nobody must leave */
 
     struct watch *watch; /* NULL: files are not looked at */
     int64_t look_at;     /* the next time */

@@ -19,6 +19,7 @@
 #include "master/listen.h"
 #include "master/logger.h"
 #include "master/master.h"
+#include "master/overstay.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -186,10 +187,11 @@ turns_new(size_t count, struct turn **out, struct why *why)
  * but fresh workers may still hold a copy of the leash's end: a byte for each of
  * the old ones says it at once. */
 static void
-let_go(struct pool *pool)
+let_go(struct master *master, struct pool *pool)
 {
     (void)spawn_retire(pool->old_leash, pool->old);
     fdio_close(&pool->old_leash);
+    overstay_begin_pool(master, (size_t)(pool - master->pool), clock_ms());
 }
 
 /* turn_leash - the running leash becomes the old one. When the generation that
@@ -208,8 +210,9 @@ turn_leash(struct pool *pool, const struct turn *turn)
 
 /* turn - one pool, from one generation to the next */
 static void
-turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
+turn(struct master *master, struct pool *pool, const struct turn *turn)
 {
+    const struct conf *conf = master->gen->conf;
     char what[64];
 
     turn_leash(pool, turn);
@@ -228,7 +231,7 @@ turn(struct pool *pool, const struct conf *conf, const struct turn *turn)
         needs_restart(NULL, what);
     }
     pool->service = -1;
-    let_go(pool);
+    let_go(master, pool);
     stop_listening(pool);
 }
 
@@ -268,9 +271,8 @@ settle(struct master *master)
 void
 reload_came_up(struct master *master, struct pool *pool)
 {
-    (void)master;
     if (pool->old_leash >= 0)
-        let_go(pool);
+        let_go(master, pool);
 }
 
 void
@@ -307,7 +309,7 @@ switch_to(struct master *master, struct generation *gen, struct turn *turns)
 
     master->gen = gen;
     for (i = 0; i < master->pool_count; i++)
-        turn(&master->pool[i], gen->conf, &turns[i]);
+        turn(master, &master->pool[i], &turns[i]);
     crew_each(master->crew, mark, master);
     forget(master, old);
     /* new workers first; the old ones retire when one of them is ready */

@@ -16,6 +16,7 @@
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/master.h"
+#include "master/overstay.h"
 
 #include <signal.h>
 #include <string.h>
@@ -54,6 +55,7 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
       const struct report *report)
 {
     reload_left(master, member);
+    overstay_forget(member);
     member->state = CREW_BUSY;
     member->took = true;
     member->sessions++;
@@ -76,8 +78,11 @@ idle(struct master *master, struct pool *pool, struct crew_member *member)
     member->state = CREW_IDLE;
     member->family = 0;
     memset(member->source, 0, sizeof(member->source));
-    if (!current(master, member))
+    if (!current(master, member)) {
+        if (pool->old_leash < 0) /* else it still has a place */
+            overstay_begin(master, member, clock_ms());
         return;
+    }
     pool->starting -= starting;
     pool->idle++;
     reload_came_up(master, pool);
@@ -91,6 +96,7 @@ leaving(struct master *master, struct pool *pool, struct crew_member *member)
     bool idle = member->state == CREW_IDLE;
 
     reload_left(master, member);
+    overstay_begin(master, member, clock_ms());
     member->state = CREW_LEAVING;
     if (!current(master, member))
         return;

@@ -144,6 +144,18 @@ def test_limits(busy, sanitized):
 
 
 @pytest.mark.root
+def test_worker_limits(busy, sanitized):
+    """No process, no file that grows, few descriptors, and no more memory than it inherits and 32 MiB."""
+    _, found = busy()
+    for process in found["worker"]:
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        most = dict(re.findall(r"^Max ([a-z ]+?)\s{2,}\S+\s+(\S+)", limits, re.M))
+        assert (most["processes"], most["file size"]) == ("0", "0")
+        assert int(most["open files"]) < 64
+        assert sanitized or int(most["data size"]) < 64 << 20
+
+
+@pytest.mark.root
 def test_filters(busy, sanitized):
     """Every process is behind filters: its own, and for who is forked by the master when it has its own, that one first."""
     daemon, found = busy()
