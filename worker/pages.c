@@ -9,10 +9,18 @@
 #include <sys/mman.h>
 
 void
-pages_forget(void *at, size_t used)
+pages_return(void *at, size_t used)
 {
     /* the kernel rounds the length up to whole pages, and they read as zero */
-    if (used > PAGES_LIGHT && madvise(at, used, MADV_DONTNEED) == 0)
-        return;
-    mem_wipe(at, used);
+    if (used > 0 && madvise(at, used, MADV_DONTNEED) != 0)
+        mem_wipe(at, used);
+}
+
+void
+pages_forget(void *at, size_t used)
+{
+    if (used > PAGES_LIGHT)
+        pages_return(at, used);
+    else
+        mem_wipe(at, used);
 }
