@@ -30,6 +30,9 @@ enum err
 why_errno(struct why *why, enum err code, const char *format, ...)
 {
     int saved = errno;
+    /* not strerror(3), which takes a lock for its translations: a page of the C
+     * library's would be copied for it, between two forks */
+    const char *what = strerrordesc_np(saved);
     va_list args;
     size_t used;
 
@@ -41,7 +44,7 @@ why_errno(struct why *why, enum err code, const char *format, ...)
     va_end(args);
     used = strlen(why->text);
     (void)snprintf(why->text + used, sizeof(why->text) - used, ": %s",
-                   strerror(saved));
+                   what != NULL ? what : "unknown error");
     errno = saved;
     return code;
 }

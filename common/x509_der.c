@@ -87,13 +87,26 @@ two_digits(const uint8_t *at)
     return (at[0] - '0') * 10 + (at[1] - '0');
 }
 
+/* days_of - since 1970; years begin in March, so that a leap day is their last.
+ * Not timegm(3): it takes the time zone's lock, and whoever does gets a page of
+ * the C library's of its own. */
+static time_t
+days_of(int year, int month, int day)
+{
+    int march = year - (month <= 2) + 400; /* never negative */
+    int leap = march / 4 - march / 100 + march / 400;
+
+    return 365 * march + leap + (153 * ((month + 9) % 12) + 2) / 5 + day - 1 -
+           719468 - 146097;
+}
+
 bool
 der_time(struct span *rest, time_t *out)
 {
     struct span text;
-    struct tm tm;
     unsigned tag;
-    int part[7], count = 6, i;
+    int part[7], count = 6, year, i;
+    const int *at;
 
     if (!der_next(rest, &tag, &text, NULL))
         return false;
@@ -106,20 +119,16 @@ der_time(struct span *rest, time_t *out)
     for (i = 0; i < count; i++)
         if ((part[i] = two_digits(text.at + 2 * i)) < 0)
             return false;
-    memset(&tm, 0, sizeof(tm));
     if (tag == TAG_GENERALIZED_TIME)
-        tm.tm_year = part[0] * 100 + part[1] - 1900;
+        year = part[0] * 100 + part[1];
     else
-        tm.tm_year = part[0] < 50 ? part[0] + 100 : part[0];
-    tm.tm_mon = part[count - 5] - 1;
-    tm.tm_mday = part[count - 4];
-    tm.tm_hour = part[count - 3];
-    tm.tm_min = part[count - 2];
-    tm.tm_sec = part[count - 1];
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-        tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+        year = part[0] < 50 ? part[0] + 2000 : part[0] + 1900;
+    at = part + count - 5; /* month, day, hour, minute, second */
+    if (at[0] < 1 || at[0] > 12 || at[1] < 1 || at[1] > 31 || at[2] > 23 ||
+        at[3] > 59 || at[4] > 60)
         return false;
-    *out = timegm(&tm);
+    *out =
+        days_of(year, at[0], at[1]) * 86400 + at[2] * 3600 + at[3] * 60 + at[4];
     return true;
 }
 

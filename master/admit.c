@@ -57,11 +57,11 @@ struct admit {
 enum err
 admit_new(size_t pools, size_t slots, struct admit **out, struct why *why)
 {
-    struct admit *admit = mem_new(sizeof(*admit));
+    struct admit *admit = mem_own(sizeof(*admit));
     uint8_t seed[16];
 
-    admit->conn = mem_new(slots * sizeof(*admit->conn));
-    admit->gate = mem_new(pools * sizeof(*admit->gate));
+    admit->conn = mem_own(slots * sizeof(*admit->conn));
+    admit->gate = mem_own(pools * sizeof(*admit->gate));
     if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return why_errno(why, ERR_SYS, "getrandom");
     admit->sources =

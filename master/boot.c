@@ -130,6 +130,10 @@ open_pool(const struct master *master, const struct conf_service *service,
         if (err != ERR_OK)
             return err;
         pool->listen_count++;
+        /* now: a worker that moved it would have a page of its own for it */
+        err = fdio_move(&pool->listen_fd[i], FILTERS_SHARED_FD, why);
+        if (err != ERR_OK)
+            return err;
     }
     return ERR_OK;
 }
@@ -250,9 +254,11 @@ shared(struct master *master, struct why *why)
     enum err err;
 
     master->crew = crew_new();
-    err = board_new(master->crew_max, &master->board, why);
+    /* mappings grow down, and the scoreboard is large: what workers look at stays
+     * beside the libraries, where it shares their page tables */
+    err = bans_new(&master->bans, why);
     if (err == ERR_OK)
-        err = bans_new(&master->bans, why);
+        err = board_new(master->crew_max, &master->board, why);
     if (err == ERR_OK)
         err = admit_new(master->pool_count, board_count(master->board),
                         &master->admit, why);

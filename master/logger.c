@@ -371,6 +371,8 @@ logger_start(const char *where, enum log_format format, enum log_level level,
     logger.control = steer[1];
     if (err == ERR_OK)
         err = fork_logger(&logger, ids, steer[0], pid, why);
+    if (err == ERR_OK) /* where workers have it (spawn.c): they write nothing */
+        err = fdio_move(&data[0], FILTERS_SHARED_FD, why);
     logtarget_close(&logger.target);
     if (err != ERR_OK) {
         fdio_close(&data[0]);

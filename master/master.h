@@ -109,6 +109,8 @@ struct master {
 int loop_run(struct master *master);
 
 /* spawn.c - workers of the running generations, as many as pool_decide wants */
+/* spawn_prepare - once per generation, before its first worker is forked */
+void spawn_prepare(const struct generation *gen);
 /* spawn_fill - fork and let go, at most a batch for each pool; returns when to
  * look again (clock_ms), CLOCK_NEVER: no need */
 int64_t spawn_fill(struct master *master, int64_t now);

@@ -308,6 +308,7 @@ switch_to(struct master *master, struct generation *gen, struct turn *turns)
     size_t i;
 
     master->gen = gen;
+    spawn_prepare(gen);
     for (i = 0; i < master->pool_count; i++)
         turn(master, &master->pool[i], &turns[i]);
     crew_each(master->crew, mark, master);

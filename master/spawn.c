@@ -197,7 +197,8 @@ place(struct worker_brief *brief, int *listen_fd, struct why *why)
     for (i = 0; err == ERR_OK && i < sizeof(own) / sizeof(own[0]); i++)
         if (*own[i] >= FILTERS_SHARED_FD)
             err = fdio_move(own[i], STDERR_FILENO + 1, why);
-    log_open(log, log_level());
+    if (log != log_fd())
+        log_open(log, log_level());
     return err;
 }
 
@@ -373,6 +374,20 @@ count_up(const struct master *master, const struct pool *pool)
     if (pool->idle == 0 && pool->alive < count.max)
         count.waiting = reports_waiting(pool);
     return count;
+}
+
+void
+spawn_prepare(const struct generation *gen)
+{
+    for (size_t i = 0; i < gen->conf->service_count; i++) {
+        const struct worker_brief brief = {
+            .service = &gen->conf->service[i],
+            .client = gen->sides[i].client,
+            .upstream = gen->sides[i].upstream,
+        };
+
+        worker_install(&brief);
+    }
 }
 
 /* fill - one pool */

@@ -83,9 +83,9 @@ ahead_recv(struct ahead *ahead, int fd, void *buf, size_t size)
 void
 ahead_trim(struct ahead *ahead)
 {
-    if (ahead->len > 0 || ahead->high <= PAGES_LIGHT)
+    if (ahead->len > 0)
         return;
-    pages_forget(ahead->at, ahead->high);
+    pages_return(ahead->at, ahead->high);
     ahead->high = 0;
 }
 

@@ -13,8 +13,8 @@ struct choose { /* lives as long as one handshake */
     const struct tls_cert *cert; /* chosen, NULL: none yet */
 };
 
-/* choose_install - the callbacks that these rules need, once per worker: none
- * for one certificate, no alpn and no sni_strict */
+/* choose_install - the callbacks that these rules need, once, in the master:
+ * none for one certificate, no alpn and no sni_strict */
 void choose_install(const struct session_rules *rules);
 
 /* choose_attach - choices of the next handshake are made for this; NULL: none,

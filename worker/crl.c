@@ -8,7 +8,9 @@
 #include "worker/crl.h"
 
 #include "worker/chain.h"
+#include "worker/pages.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 #define ISSUERS_MAX (CHAIN_MAX + 8)
@@ -23,7 +25,7 @@
 #define MEMORY_SPKI  600 /* RSA of 4096 bits: 550 */
 #define MEMORY_MARK  32  /* of the signature: no two lists share it */
 
-static struct memory {
+static alignas(PAGES_SIZE) struct memory {
     uint8_t mark[MEMORY_MARK];
     size_t len; /* 0: free */
     uint8_t spki[MEMORY_SPKI];

@@ -9,9 +9,6 @@
 #include "worker/stream.h"
 #include "worker/wait.h"
 
-/* After so long a silence memory that only large requests need goes back. */
-#define PAUSE_MS 1000
-
 bool
 http_end_with(struct http_conn *conn, enum reason end, bool abort)
 {
@@ -39,22 +36,18 @@ silent(const struct http_conn *conn, const struct http_scan *scan)
     return conn->client.in.len <= scan->lead;
 }
 
-/* doze - wait; between requests, after a large one, a pause first, which tells
- * whether its memory is needed again soon */
+/* doze - wait; for longer than a moment without the memory that requests need */
 static enum err
 doze(struct http_conn *conn, struct pollfd *item, int64_t deadline)
 {
-    int64_t pause;
+    int64_t moment = clock_deadline(WAIT_MOMENT_MS);
     enum err err;
 
-    if (http_end_heavy(&conn->client) || http_end_heavy(&conn->upstream)) {
-        pause = clock_deadline(PAUSE_MS);
-        if (pause < deadline) {
-            if ((err = wait_for(item, 1, pause)) != ERR_TIMEOUT)
-                return err;
-            http_end_trim(&conn->client);
-            http_end_trim(&conn->upstream);
-        }
+    if (moment < deadline) {
+        if ((err = wait_for(item, 1, moment)) != ERR_TIMEOUT)
+            return err;
+        http_end_trim(&conn->client);
+        http_end_trim(&conn->upstream);
     }
     return wait_for(item, 1, deadline);
 }

@@ -37,6 +37,16 @@ bytes_forget(struct http_bytes *bytes)
     bytes->off = bytes->top = 0;
 }
 
+/* bytes_trim - the same, in a pause */
+static void
+bytes_trim(struct http_bytes *bytes)
+{
+    if (bytes->len > 0)
+        return;
+    pages_return(bytes->at, bytes->top);
+    bytes->off = bytes->top = 0;
+}
+
 bool
 http_end_init(struct http_end *end, size_t in, size_t out)
 {
@@ -69,17 +79,11 @@ http_end_wipe(struct http_end *end)
     bytes_forget(&end->out);
 }
 
-bool
-http_end_heavy(const struct http_end *end)
-{
-    return end->in.top > PAGES_LIGHT || end->out.top > PAGES_LIGHT;
-}
-
 void
 http_end_trim(struct http_end *end)
 {
-    bytes_forget(&end->in);
-    bytes_forget(&end->out);
+    bytes_trim(&end->in);
+    bytes_trim(&end->out);
     if (end->stream != NULL)
         stream_trim(end->stream);
 }

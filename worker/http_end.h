@@ -34,8 +34,6 @@ void http_end_open(struct http_end *end, struct stream *stream);
 /* http_end_wipe - forget what went through */
 void http_end_wipe(struct http_end *end);
 
-/* http_end_heavy - did more go through than a page or two? */
-bool http_end_heavy(const struct http_end *end);
 /* http_end_trim - forget what is not wanted any more; its memory goes back */
 void http_end_trim(struct http_end *end);
 

@@ -71,7 +71,7 @@ work(const void *arg)
 {
     const struct worker_brief *brief = arg;
     struct sockaddr_storage sa;
-    static struct serve serve; /* large, and mostly never touched */
+    struct serve serve = { 0 };
     struct accept accept;
     struct why why;
     socklen_t len;

@@ -32,6 +32,20 @@ route_init(const struct worker_brief *brief, size_t index,
     return session_target_init(&route->target, why);
 }
 
+void
+outbounds_install(const struct worker_brief *brief)
+{
+    const struct conf_service *service = brief->service;
+    struct session_target target = { 0 };
+
+    for (size_t i = 0; i < service->route_count; i++)
+        if (service->route[i].tls) {
+            target.side = brief->upstream[i];
+            target.conf = &service->route[i].side;
+            session_target_install(&target);
+        }
+}
+
 enum err
 outbounds_init(const struct worker_brief *brief, struct outbounds *out,
                struct why *why)
@@ -42,8 +56,11 @@ outbounds_init(const struct worker_brief *brief, struct outbounds *out,
     out->brief = brief;
     out->route = ground_new(count * sizeof(*out->route));
     for (i = 0; err == ERR_OK && i < count; i++)
-        if (brief->service->route[i].tls)
+        if (brief->service->route[i].tls) {
+            if (out->session == NULL)
+                out->session = ground_new(sizeof(*out->session));
             err = route_init(brief, i, &out->route[i], why);
+        }
     return err;
 }
 
@@ -58,7 +75,7 @@ handshake(struct outbounds *outbounds, struct outbound *out, int64_t deadline,
 
     target->name =
         conf->upstream_name != NULL ? conf->upstream_name : out->at.host;
-    return session_connect(target, out->at.fd, deadline, &out->session, reason,
+    return session_connect(target, out->at.fd, deadline, out->session, reason,
                            why);
 }
 
@@ -83,7 +100,8 @@ outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
     out->route = route;
     out->at.fd = -1;
     out->at.text[0] = out->at.local[0] = '\0';
-    out->session.alert_sent = out->session.alert_received = -1;
+    if ((out->session = conf->tls ? outbounds->session : NULL) != NULL)
+        out->session->alert_sent = out->session->alert_received = -1;
     *reason = REASON_INTERNAL;
     err = upstream_open(outbounds->brief->connector_fd, client_fd,
                         (uint16_t)route, &conf->upstream,
@@ -95,8 +113,8 @@ outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
         err = handshake(outbounds, out, deadline, reason, why);
     if (err == ERR_OK)
         stream_init(&out->stream, out->at.fd,
-                    conf->tls ? out->session.ssl : NULL,
-                    conf->tls ? &out->session.io.ahead : NULL);
+                    conf->tls ? out->session->ssl : NULL,
+                    conf->tls ? &out->session->io.ahead : NULL);
     else if (err == ERR_TLS)
         drain(out);
     return err;
@@ -106,9 +124,10 @@ bool
 outbound_refusal(const struct outbounds *outbounds, struct outbound *out,
                  int alert, struct why *why)
 {
-    if (!out->open || out->session.ssl == NULL || !alert_refuses_us(alert))
+    if (!out->open || out->session == NULL || out->session->ssl == NULL ||
+        !alert_refuses_us(alert))
         return false;
-    out->session.alert_received = alert;
+    out->session->alert_received = alert;
     (void)session_refusal(&outbounds->route[out->route].target, alert, why);
     return true;
 }
@@ -134,7 +153,8 @@ outbound_close(struct outbound *out)
 {
     if (!out->open)
         return;
-    session_end(&out->session);
+    if (out->session != NULL)
+        session_end(out->session);
     close(out->at.fd);
     out->at.fd = -1;
     out->open = false;

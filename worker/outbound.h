@@ -20,6 +20,8 @@ struct outbound_route { /* of one tls:// route, for the life of the worker */
 struct outbounds { /* one per worker */
     const struct worker_brief *brief;
     struct outbound_route *route; /* brief->service->route_count */
+    struct session *session; /* of tls:// routes, NULL: there are none. All zero
+                              * before the first; kept for reuse */
     char proxy_host[264];
 };
 
@@ -31,9 +33,12 @@ struct outbound {
     bool open;
     size_t route;
     struct upstream at;
-    struct session session; /* TLS: all zero before the first; kept for reuse */
+    struct session *session; /* the worker's; NULL: without TLS */
     struct stream stream;
 };
+
+/* outbounds_install - callbacks on the contexts of tls:// routes; in the master */
+void outbounds_install(const struct worker_brief *brief);
 
 /* outbounds_init - every tls:// route gets its target; its TLS context is
  * prepared by its first handshake, so that a worker with many routes starts as

@@ -10,12 +10,21 @@
 #include <unistd.h>
 
 void
-pages_forget(void *at, size_t used)
+pages_return(void *at, size_t used)
 {
     /* the kernel rounds the length up to whole pages, and they read as zero:
      * where its pages are larger than ours, others' bytes would be among them */
-    if (used > PAGES_LIGHT && sysconf(_SC_PAGESIZE) == PAGES_SIZE &&
+    if (used > 0 && sysconf(_SC_PAGESIZE) == PAGES_SIZE &&
         madvise(at, used, MADV_DONTNEED) == 0)
         return;
     mem_wipe(at, used);
+}
+
+void
+pages_forget(void *at, size_t used)
+{
+    if (used > PAGES_LIGHT)
+        pages_return(at, used);
+    else
+        mem_wipe(at, used);
 }

@@ -16,4 +16,8 @@
  */
 void pages_forget(void *at, size_t used);
 
+/* pages_return - the same, and it all goes back: for a pause, whose length nobody
+ * knows */
+void pages_return(void *at, size_t used);
+
 #endif

@@ -27,9 +27,6 @@
  * taken; then it is reset too. */
 #define FAREWELL_MS 1000
 
-/* After so long a silence memory that only bulk needs goes back. */
-#define PAUSE_MS 1000
-
 /* Two directions that never have to wait must still see SIGTERM. */
 #define LOOK_EVERY 64
 
@@ -323,7 +320,7 @@ hear(struct relay *relay, const struct pollfd items[FLOWS],
     return 0;
 }
 
-/* trim - memory that only bulk needs goes back */
+/* trim - memory that only traffic needs goes back */
 static void
 trim(struct relay *relay)
 {
@@ -332,28 +329,24 @@ trim(struct relay *relay)
 
         stream_trim(relay->end[i]);
         if (flow->len == 0) {
-            pages_forget(flow->buf, flow->high);
+            pages_return(flow->buf, flow->high);
             flow->high = 0;
         }
     }
 }
 
-/* doze - wait; after bulk a pause first, which tells whether there is more */
+/* doze - wait; for longer than a moment without that memory */
 static enum err
 doze(struct relay *relay, struct pollfd items[FLOWS])
 {
-    int64_t pause;
+    int64_t moment = clock_deadline(WAIT_MOMENT_MS);
     enum err err;
 
-    if (relay->flow[UP].high > PAGES_LIGHT ||
-        relay->flow[DOWN].high > PAGES_LIGHT) {
-        pause = clock_deadline(PAUSE_MS);
-        if (pause < relay->deadline) {
-            err = wait_for(items, FLOWS, pause);
-            if (err != ERR_TIMEOUT)
-                return err;
-            trim(relay);
-        }
+    if (moment < relay->deadline) {
+        err = wait_for(items, FLOWS, moment);
+        if (err != ERR_TIMEOUT)
+            return err;
+        trim(relay);
     }
     return wait_for(items, FLOWS, relay->deadline);
 }

@@ -10,9 +10,11 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "worker/http_answer.h"
+#include "worker/pages.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <llhttp.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -120,7 +122,7 @@ static enum reason
 read_head(const struct talk *talk, llhttp_t *parser, struct head *head,
           int *refuse)
 {
-    static char chunk[CHUNK];
+    static alignas(PAGES_SIZE) char chunk[CHUNK];
     enum reason reason;
 
     while (!head->complete) {
@@ -203,7 +205,7 @@ send_end(const struct talk *talk)
 static enum reason
 answer(const struct talk *talk, int code, const char *body, bool head_only)
 {
-    static char text[CHUNK];
+    static alignas(PAGES_SIZE) char text[CHUNK];
     size_t body_len = strlen(body), len, first = 0;
     enum reason reason;
 

@@ -533,6 +533,28 @@ meant(void *ctx)
     return session == 0 || session == (uint32_t)atomic_load(&slot->connections);
 }
 
+/* rules_of - what the service asks of clients */
+static struct session_rules
+rules_of(const struct worker_brief *brief)
+{
+    return (struct session_rules){
+        .side = brief->client,
+        .conf = &brief->service->client,
+        .sni_strict = brief->service->sni_strict,
+        .sha1 = brief->service->protocol == CONF_PROTOCOL_HTTP,
+    };
+}
+
+void
+worker_install(const struct worker_brief *brief)
+{
+    struct session_rules rules = rules_of(brief);
+
+    if (brief->client != NULL)
+        session_install(&rules);
+    outbounds_install(brief);
+}
+
 enum err
 serve_init(struct serve *serve, const struct worker_brief *brief,
            struct why *why)
@@ -543,12 +565,9 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     wait_meant(meant, brief->slot);
     serve->sign.keeper_fd = brief->keeper_fd;
     serve->sign.side = KEYWIRE_CLIENT_SIDE;
-    serve->rules.side = brief->client;
-    serve->rules.conf = &brief->service->client;
+    serve->rules = rules_of(brief);
     serve->rules.sign = &serve->sign;
     serve->rules.heard = &brief->slot->heard;
-    serve->rules.sni_strict = brief->service->sni_strict;
-    serve->rules.sha1 = brief->service->protocol == CONF_PROTOCOL_HTTP;
     if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)
         serve->rules.group_count =
             group_ids(serve->rules.conf->groups, serve->rules.groups);

@@ -296,22 +296,27 @@ session_end(struct session *session)
     session->alert_sent = session->alert_received = -1;
 }
 
-enum err
-session_init(const struct session_rules *rules, struct why *why)
+void
+session_install(const struct session_rules *rules)
 {
     struct WOLFSSL_CTX *ctx = rules->side->ctx;
 
-    if (wolfSSL_CTX_new_rng(ctx) != WOLFSSL_SUCCESS)
-        return why_set(why, ERR_TLS, "no random numbers");
     if (rules->conf->verify == CONF_VERIFY_NONE)
         wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_NONE, NULL);
     else
         verify_install(ctx, rules->conf->verify == CONF_VERIFY_REQUIRE);
     session_io_install(ctx);
+    shake_install(ctx);
     choose_install(rules);
-    if (rules->sign != NULL) {
-        sign_install(ctx);
+    sign_install(ctx);
+}
+
+enum err
+session_init(const struct session_rules *rules, struct why *why)
+{
+    if (wolfSSL_CTX_new_rng(rules->side->ctx) != WOLFSSL_SUCCESS)
+        return why_set(why, ERR_TLS, "no random numbers");
+    if (rules->sign != NULL)
         sign_ready(rules->sign);
-    }
     return ERR_OK;
 }

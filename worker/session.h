@@ -65,8 +65,13 @@ struct session_rules { /* how to judge clients, from the service */
     uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };
 
+/* session_install - callbacks on the context (sign_install, I/O, verify): once,
+ * in the master, because each worker that wrote them would have pages of its
+ * own for it. rules->sign does not matter. */
+void session_install(const struct session_rules *rules);
+
 /* session_init - once per worker, after the fork: the RNG of this process
- * (wolfSSL_CTX_new_rng), callbacks on the context (sign_install, I/O, verify) */
+ * (wolfSSL_CTX_new_rng) */
 enum err session_init(const struct session_rules *rules, struct why *why);
 
 /*
@@ -96,11 +101,14 @@ struct session_target {
     bool ready; /* session_connect's own: false before the first one */
 };
 
+/* session_target_install - session_install for an upstream's context */
+void session_target_install(const struct session_target *target);
+
 /*
  * session_target_init - once per worker and target, before the worker's filter:
- * the keeper's pair gets its timeouts. The context itself is prepared (its RNG,
- * callbacks) by the first session_connect, because that costs a worker 8 us and
- * 5 KiB of copied pages per route, and most routes never see this worker.
+ * the keeper's pair gets its timeouts. The context gets its RNG by the first
+ * session_connect, because that costs a worker time and copied pages per route,
+ * and most routes never see this worker.
  */
 enum err session_target_init(struct session_target *target, struct why *why);
 

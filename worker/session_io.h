@@ -6,7 +6,8 @@ struct WOLFSSL;
 struct WOLFSSL_CTX;
 struct session_io;
 
-/* session_io_install - our callbacks for every session of the context */
+/* session_io_install - our callbacks for every session of the context,
+ * once, in the master */
 void session_io_install(struct WOLFSSL_CTX *ctx);
 
 /* session_io_attach - this session uses that descriptor; io must not move */

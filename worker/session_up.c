@@ -58,24 +58,30 @@ session_target_init(struct session_target *target, struct why *why)
     return ERR_OK;
 }
 
-/* prepare - the context, at its first use in this process */
-static enum err
-prepare(struct session_target *target, struct why *why)
+void
+session_target_install(const struct session_target *target)
 {
     struct WOLFSSL_CTX *ctx = target->side->ctx;
 
-    if (target->ready)
-        return ERR_OK;
-    if (wolfSSL_CTX_new_rng(ctx) != WOLFSSL_SUCCESS)
-        return why_set(why, ERR_TLS, "no random numbers");
     if (target->conf->verify != CONF_VERIFY_NONE)
         verify_install(ctx, true);
     else
         wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_NONE, NULL);
     session_io_install(ctx);
+    shake_install(ctx);
     wolfSSL_CTX_set_cert_cb(ctx, on_cert_request, NULL);
-    if (target->sign != NULL)
+    if (target->side->cert_count > 0)
         sign_install(ctx);
+}
+
+/* prepare - the context, at its first use in this process */
+static enum err
+prepare(struct session_target *target, struct why *why)
+{
+    if (target->ready)
+        return ERR_OK;
+    if (wolfSSL_CTX_new_rng(target->side->ctx) != WOLFSSL_SUCCESS)
+        return why_set(why, ERR_TLS, "no random numbers");
     target->ready = true;
     return ERR_OK;
 }

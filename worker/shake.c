@@ -106,13 +106,18 @@ on_authority(unsigned char *der, int len, int type)
     learnt = shaking;
 }
 
+void
+shake_install(struct WOLFSSL_CTX *ctx)
+{
+    wolfSSL_CTX_SetCACb(ctx, on_authority);
+}
+
 enum err
 shake_forget(struct WOLFSSL_CTX *ctx, struct why *why)
 {
     WOLFSSL_CERT_MANAGER *manager;
 
     shaking = ctx;
-    wolfSSL_CTX_SetCACb(ctx, on_authority);
     if (learnt == NULL)
         return ERR_OK;
     manager = wolfSSL_CTX_GetCertManager(learnt);

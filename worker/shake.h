@@ -19,6 +19,9 @@ enum err shake_run(struct session *session, int (*step)(struct WOLFSSL *ssl),
 /* shake_describe - version, suite, group, ALPN of an established session */
 void shake_describe(struct session *session);
 
+/* shake_install - our callback on the context, once, in the master */
+void shake_install(struct WOLFSSL_CTX *ctx);
+
 /* shake_forget - intermediates that a peer's chain taught the context: they must
  * not help the next peer. Around every handshake, since what is learnt is that
  * context's for which it was called last. */

@@ -69,8 +69,8 @@ static int
 ask(struct sign *sign, enum keywire_alg alg, const uint8_t *data, size_t len,
     uint8_t *out, word32 *out_len)
 {
-    /* static and never cleared: of its 16 KiB only what is sent is touched */
-    static struct keywire_request request;
+    /* never cleared: of its 16 KiB only what is sent is touched */
+    struct keywire_request request;
     struct keywire_reply reply;
 
     if (sign == NULL || len > KEYWIRE_DATA_MAX)

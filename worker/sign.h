@@ -21,7 +21,8 @@ struct sign {      /* one per worker and key; must outlive its sessions */
  * that refuses setsockopt; otherwise the first signature does it. */
 void sign_ready(struct sign *sign);
 
-/* sign_install - set every PK callback on the context, once per worker */
+/* sign_install - set every PK callback on the context, once, in the
+ * master */
 void sign_install(struct WOLFSSL_CTX *ctx);
 
 /* sign_attach - use this sign for that session */

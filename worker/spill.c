@@ -66,8 +66,8 @@ spill_sent(struct spill *spill, size_t n)
 void
 spill_trim(struct spill *spill)
 {
-    if (spill->len > 0 || spill->high <= PAGES_LIGHT)
+    if (spill->len > 0)
         return;
-    pages_forget(spill->at, spill->high);
+    pages_return(spill->at, spill->high);
     spill->high = 0;
 }

@@ -19,9 +19,11 @@
 
 #include "common/clock.h"
 #include "worker/ahead.h"
+#include "worker/pages.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -499,7 +501,7 @@ stream_trim(struct stream *stream)
 static ssize_t
 drain_step(struct stream *stream, bool *raw)
 {
-    static uint8_t waste[DRAIN_CHUNK];
+    static alignas(PAGES_SIZE) uint8_t waste[DRAIN_CHUNK];
     ssize_t n;
 
     if (!*raw) {

@@ -72,7 +72,7 @@ tell_refused(const struct tell_who *who, const char *stage, enum reason reason,
 {
     /* the side that the reason is about */
     const struct session *session =
-        upstream != NULL ? &upstream->session : who->session;
+        upstream != NULL ? upstream->session : who->session;
     struct log_line line;
 
     begin(&line, LOG_L_WARN, "refused", who);
@@ -126,9 +126,9 @@ add_client(struct log_line *line, const struct session *session)
 static void
 add_upstream(struct log_line *line, const struct outbound *outbound)
 {
-    const struct session *session = &outbound->session;
+    const struct session *session = outbound->session;
 
-    if (session->ssl == NULL)
+    if (session == NULL || session->ssl == NULL)
         return;
     log_text(line, "upstream_tls", session->version);
     log_text(line, "upstream_cipher", session->cipher);

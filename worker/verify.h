@@ -28,7 +28,7 @@ struct verify { /* lives as long as one handshake; the caller fills */
     bool accepted;      /* the leaf was seen, and found good */
 };
 
-/* verify_install - our callbacks on the context, once per worker */
+/* verify_install - our callbacks on the context, once, in the master */
 void verify_install(struct WOLFSSL_CTX *ctx, bool require);
 
 /* verify_attach - the verdict of this session goes there; NULL: none any more,

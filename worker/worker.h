@@ -34,6 +34,13 @@ struct worker_brief {
     const struct filter *filter; /* to be loaded before the first accept */
 };
 
+/*
+ * worker_install - in the master, once per generation and service, before the
+ * first worker: callbacks on the TLS contexts. Looks at service, client and
+ * upstream alone.
+ */
+void worker_install(const struct worker_brief *brief);
+
 /* worker_main - serve until told to retire or max_use is reached; never
  * returns. Exit codes: 0 retired, EXIT_SYS, EXIT_CONFINE. */
 _Noreturn void worker_main(const struct worker_brief *brief);

@@ -293,7 +293,7 @@ def test_traffic_during_reload(mtlsd, upstream, pki, ca):
 @pytest.mark.slow
 def test_hundred_reloads(mtlsd, upstream, pki, ca, sanitized):
     """Under traffic: no failed connection, descriptors and processes as before, and the master's own memory after reload
-    100 within five pages of what it was after reload 20 (its heap settles until about 150)."""
+    100 within six pages of what it was after reload 20 (its heap settles until about 150)."""
     workers = 8
     daemon = mtlsd(upstream=upstream(), workers=workers)
 
@@ -330,5 +330,5 @@ def test_hundred_reloads(mtlsd, upstream, pki, ca, sanitized):
     assert roles_100 == roles
     assert fds_100 == fds
     print(f"master's anonymous memory: {dirty_20} after 20 reloads, {dirty_100} after 100; {count} connections")
-    assert sanitized or abs(dirty_100 - dirty_20) <= 5 * PAGE, f"{dirty_20} bytes after 20 reloads, {dirty_100} after 100"
+    assert sanitized or abs(dirty_100 - dirty_20) <= 6 * PAGE, f"{dirty_20} bytes after 20 reloads, {dirty_100} after 100"
     assert not daemon.find("refused")

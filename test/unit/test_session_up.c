@@ -337,8 +337,10 @@ meet_fd(struct route *route, int fd, int64_t ms, struct result *result)
 {
     memset(result, 0, sizeof(*result));
     result->alert = -1;
-    if (!route->target.ready)
+    if (!route->target.ready) {
+        session_target_install(&route->target);
         assert_int_equal(session_target_init(&route->target, NULL), ERR_OK);
+    }
     result->err = session_connect(&route->target, fd, clock_deadline(ms),
                                   &session, &result->reason, &result->why);
     result->verified = session.verified;

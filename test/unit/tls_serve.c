@@ -53,6 +53,7 @@ server_start_many(struct server *server, const char *const *names,
         .sign = &server->sign,
         .sni_strict = server->service.sni_strict,
     };
+    session_install(&server->rules);
     if (session_init(&server->rules, &why) != ERR_OK)
         fail_msg("%s", why.text);
 }
