@@ -60,6 +60,7 @@
     REASON(CLIENT_ERROR, "client_error", -1, NULL)                             \
     REASON(UPSTREAM_ERROR, "upstream_error", -1, NULL)                         \
     REASON(IDLE_TIMEOUT, "idle_timeout", -1, "idle_timeout")                   \
+    REASON(SESSION_TIMEOUT, "session_timeout", -1, "session_timeout")          \
     REASON(DRAIN_TIMEOUT, "drain_timeout", -1, "drain_timeout")                \
     REASON(STOPPED, "stopped", -1, NULL)                                       \
     REASON(RESPONDED, "responded", -1, NULL)                                   \

@@ -21,6 +21,11 @@ enum report_kind {
     REPORT_REFUSED,  /* accepted and closed, not a byte read; addr, reason */
 };
 
+/* reports a second from one worker, and as many at once: above that it is no
+ * worker of ours, whose fastest is to refuse sources */
+#define REPORTS_RATE  100000
+#define REPORTS_BURST 20000
+
 struct report {
     uint8_t kind;
     uint8_t family;  /* AF_INET, AF_INET6, AF_UNIX */

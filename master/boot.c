@@ -19,6 +19,7 @@
 #include "master/fence.h"
 #include "master/filters.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/keeper.h"
 #include "master/keymem.h"
 #include "master/limits.h"
@@ -215,6 +216,7 @@ shared(struct master *master, struct why *why)
     enum err err;
 
     master->crew = crew_new();
+    master->judging = judging_new();
     err = board_new(master->crew_max, &master->board, why);
     if (err == ERR_OK)
         err = bans_new(&master->bans, why);

@@ -1,6 +1,7 @@
 /* crew.h - the master's own table of its workers, by pid */
 #ifndef MASTER_CREW_H
 #define MASTER_CREW_H
+#include "common/bucket.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,9 @@ struct crew_member {
     uint16_t port;
     int64_t kill_at;     /* SIGKILL is due, 0: not asked to end */
     uint32_t end_reason; /* enum reason that it was told */
+    uint32_t session;    /* connections so far: which one a verdict is about */
+    unsigned judged;     /* generation that has judged this session, 0: none */
+    struct bucket reports;
 };
 
 struct crew;

@@ -8,6 +8,7 @@
  * worker, or write anything but signatures, public keys and words of its own.
  */
 #include "master/keeper_main.h"
+#include "common/bucket.h"
 #include "common/clock.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -32,9 +33,8 @@ struct pair { /* one worker */
     int fd;
     uint16_t service;
     bool capped;
-    uint32_t left;     /* signatures, when capped */
-    int64_t tokens;    /* thousandths of a signature, for KEEPER_RATE */
-    int64_t tokens_at; /* clock_ms */
+    uint32_t left;      /* signatures, when capped */
+    struct bucket rate; /* KEEPER_RATE */
 };
 
 struct keeper {
@@ -196,17 +196,9 @@ refuse(struct keeper *keeper, struct pair *pair, const char *reason)
 static bool
 spend(struct pair *pair)
 {
-    const int64_t full = KEEPER_RATE * 1000;
-    int64_t now = clock_ms();
-    int64_t more = now - pair->tokens_at > 1000
-                       ? full
-                       : (now - pair->tokens_at) * KEEPER_RATE;
-
-    pair->tokens = pair->tokens + more > full ? full : pair->tokens + more;
-    pair->tokens_at = now;
-    if (pair->tokens < 1000 || (pair->capped && pair->left == 0))
+    if (!bucket_take(&pair->rate, KEEPER_RATE, KEEPER_RATE, clock_ms()) ||
+        (pair->capped && pair->left == 0))
         return false;
-    pair->tokens -= 1000;
     pair->left -= pair->capped;
     return true;
 }
@@ -255,8 +247,7 @@ worker_add(struct keeper *keeper, uint16_t service, int fd)
     *pair = (struct pair){
         .fd = fd, .service = service, .capped = budget > 0, .left = budget
     };
-    pair->tokens = KEEPER_RATE * 1000;
-    pair->tokens_at = clock_ms();
+    bucket_fill(&pair->rate, KEEPER_RATE, clock_ms());
     keeper->pairs++;
     if (watch(keeper, fd, pair, NULL) != ERR_OK)
         refuse(keeper, pair, "epoll");

@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/report.h"
 #include "master/crew.h"
 #include "master/filters.h"
 #include "master/generation.h"
@@ -259,6 +260,7 @@ enlist(struct master *master, struct pool *pool, pid_t pid, int slot)
     member->pool = (size_t)(pool - master->pool);
     member->slot = slot;
     member->state = CREW_STARTING;
+    bucket_fill(&member->reports, REPORTS_BURST, clock_ms());
     pool->alive++;
     pool->starting++;
 }

@@ -23,6 +23,7 @@
 #include "common/text.h"
 #include "worker/accept.h"
 #include "worker/http.h"
+#include "worker/lifetime.h"
 #include "worker/relay.h"
 #include "worker/respond.h"
 #include "worker/stream.h"
@@ -122,14 +123,17 @@ refused(const struct conn *conn, const char *stage, enum reason reason,
     atomic_fetch_add(&slot_of(conn)->refused, 1);
 }
 
-/* stop_reason - why the master told us to end; its word stands in the slot */
+/* stop_reason - why the session must end: the master's word stands in the slot,
+ * else its time was up */
 static enum reason
 stop_reason(const struct conn *conn)
 {
     uint32_t reason = atomic_load(&slot_of(conn)->end_reason);
 
-    return reason_valid(reason) && reason != REASON_NONE ? (enum reason)reason
-                                                         : REASON_STOPPED;
+    if (reason_valid(reason) && reason != REASON_NONE)
+        return (enum reason)reason;
+    reason = (uint32_t)wait_life_over();
+    return reason != REASON_NONE ? (enum reason)reason : REASON_STOPPED;
 }
 
 /* progress - the relay's totals so far, into the slot */
@@ -400,6 +404,20 @@ say_done(struct conn *conn)
         tell_done(&conn->who, &end);
 }
 
+/* live - from here on the session's time runs */
+static void
+live(const struct conn *conn)
+{
+    const struct conf_service *service = service_of(conn);
+    const struct session *session = &conn->serve->session;
+    struct lifetime life = { .until =
+                                 clock_deadline(service->session_timeout) };
+
+    if (service->session_end == CONF_END_CERTIFICATE && session->id.present)
+        life.not_after = session->id.not_after;
+    wait_life(&life);
+}
+
 /* talk - an admitted client gets what the service is for */
 static void
 talk(struct conn *conn)
@@ -407,6 +425,8 @@ talk(struct conn *conn)
     const struct conf_service *service = service_of(conn);
     const struct conf_addrs *own = &service->route[0].upstream;
 
+    live(conn);
+    slotchain_hold(&slot_of(conn)->chain);
     report(conn, REPORT_VERIFIED, 0, 0, REASON_NONE);
     text_copy(slot_of(conn)->subject, conn->serve->session.id.subject,
               sizeof(slot_of(conn)->subject));
@@ -494,7 +514,9 @@ leave(struct conn *conn)
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';
     slot_of(conn)->subject[0] = '\0';
+    slotchain_clear(&slot_of(conn)->chain);
     memset(conn->source, 0, sizeof(conn->source));
+    wait_life(NULL);
     if (conn->serve->last) {
         report(conn, REPORT_LAST, 0, 0, conn->result.end);
         return;
@@ -535,6 +557,7 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     serve->rules.conf = &brief->service->client;
     serve->rules.sign = &serve->sign;
     serve->rules.heard = &brief->slot->heard;
+    serve->rules.keep = &brief->slot->chain;
     serve->rules.sni_strict = brief->service->sni_strict;
     serve->rules.sha1 = brief->service->protocol == CONF_PROTOCOL_HTTP;
     if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)

@@ -251,6 +251,7 @@ session_accept(const struct session_rules *rules, int fd, int64_t deadline,
                              .tls = rules->side,
                              .conf = rules->conf,
                              .sha1 = rules->sha1,
+                             .keep = rules->keep,
                              .session = out };
     struct choose choose = { .rules = rules, .verify = &verify };
     enum err err, forgotten;
