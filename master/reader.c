@@ -81,13 +81,14 @@ static const struct {
     { "connector", FILTERS_CONNECTOR, false },
     { "resolver", FILTERS_RESOLVER, false },
     { "logger", FILTERS_LOGGER, false },
+    { "judge", FILTERS_JUDGE, true },
 };
 
 /* say_kinds - what holds each of them, beyond ids, capabilities, no_new_privs */
 static void
 say_kinds(struct log_line *line, bool jail, bool fenced)
 {
-    char text[192];
+    char text[256];
     size_t len = 0;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

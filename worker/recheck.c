@@ -8,6 +8,7 @@
 #include <wolfssl/options.h>
 
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
@@ -96,7 +97,8 @@ learn(WOLFSSL_CERT_MANAGER *manager, struct span cert)
     if ((code = wc_AllocDer(&der, (word32)cert.len, CA_TYPE, NULL)) != 0)
         return code;
     memcpy(der->buffer, cert.at, cert.len);
-    code = AddCA(manager, &der, WOLFSSL_CHAIN_CA, 0 /* was just verified */);
+    /* its signature was verified: here it is about the length of the path */
+    code = AddCA(manager, &der, WOLFSSL_CHAIN_CA, VERIFY);
     return code == WOLFSSL_SUCCESS ? 0 : code;
 }
 

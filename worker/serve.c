@@ -247,15 +247,17 @@ forward(struct conn *conn)
     struct outbound *out = &conn->serve->outbound;
     const struct relay_times times = { .idle_ms =
                                            service_of(conn)->idle_timeout };
-    enum reason reason = REASON_INTERNAL;
+    enum reason reason = REASON_INTERNAL, told = REASON_INTERNAL;
     struct why why = { "" };
 
     set_state(conn, SLOT_CONNECT);
     if (outbound_open(&conn->serve->outbounds, conn->fd, 0, out, &reason,
                       &why) != ERR_OK) {
         if (reason == REASON_STOPPED)
-            reason = stop_reason(conn);
-        session_alert(&conn->serve->session, REASON_INTERNAL);
+            reason = told = stop_reason(conn);
+        if (reason_alert(told) < 0)
+            told = REASON_INTERNAL;
+        session_alert(&conn->serve->session, told);
         refused(conn, "upstream", reason, out, &why);
         return false;
     }
@@ -281,7 +283,9 @@ open_route(void *ctx, size_t route, struct http_upstream *up,
                                  reason, why);
 
     if (err != ERR_OK) {
-        refused(conn, "upstream", *reason, out, why);
+        refused(conn, "upstream",
+                *reason == REASON_STOPPED ? stop_reason(conn) : *reason, out,
+                why);
         outbound_close(out);
         return err;
     }

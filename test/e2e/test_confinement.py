@@ -14,7 +14,7 @@ from procfs import descriptors, standard, status
 
 CHROOT, READ = 1 << 18, 1 << 2  # CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
 ROLES = ["master", "keeper", "worker", "connector", "logger"]
-JAILED = {"keeper", "worker"}
+JAILED = {"keeper", "worker", "judge"}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_filters(busy, sanitized):
         return
     assert line["seccomp"] == "yes"
     kinds = dict(word.split("+", 1) for word in line["processes"].split(" "))
-    assert kinds.keys() == {*ROLES, "resolver"}
+    assert kinds.keys() == {*ROLES, "resolver", "judge"}
     for role, active in kinds.items():
         assert "seccomp" in active.split("+"), role
         assert ("jail" in active.split("+")) == (role in JAILED), role
