@@ -35,6 +35,7 @@
     REASON(CLIENT_GONE, "client_gone", -1, NULL)                               \
     REASON(CLIENT_ALERT, "client_alert", -1, NULL)                             \
     REASON(KEEPER_GONE, "keeper_gone", 80, NULL)                               \
+    REASON(SIGNING_BUDGET, "signing_budget", 80, NULL)                         \
     REASON(CRASHED_SOURCE, "crashed_source", -1, NULL)                         \
     REASON(NOT_FROM, "not_from", -1, "from")                                   \
     REASON(PER_SOURCE, "per_source", 80, "per_source")                         \

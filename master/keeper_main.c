@@ -177,7 +177,8 @@ pair_close(struct keeper *keeper, struct pair *pair)
 }
 
 static void
-refuse(struct keeper *keeper, struct pair *pair, const char *reason)
+refuse(struct keeper *keeper, struct pair *pair, pid_t worker,
+       const char *reason)
 {
     const char *name = keybook_name(keeper->book, pair->service);
     struct log_line line;
@@ -187,9 +188,22 @@ refuse(struct keeper *keeper, struct pair *pair, const char *reason)
         log_text(&line, "service", name);
     else
         log_int(&line, "service", pair->service);
+    if (worker > 0)
+        log_int(&line, "worker", worker);
     log_text(&line, "reason", reason);
     log_send(&line);
     pair_close(keeper, pair);
+}
+
+/* exhausted - say so to the worker, too: it retires and knows why */
+static void
+exhausted(struct keeper *keeper, struct pair *pair, pid_t worker)
+{
+    const struct keywire_reply reply = { .status = KEYWIRE_SPENT };
+
+    (void)fdio_send(pair->fd, &reply, KEYWIRE_REPLY_HEAD, -1, MSG_DONTWAIT,
+                    NULL);
+    refuse(keeper, pair, worker, "signing_budget");
 }
 
 /* spend - one signature off both budgets; false: there is none left */
@@ -203,8 +217,8 @@ spend(struct pair *pair)
     return true;
 }
 
-/* serve_worker - one request; no control buffer: descriptors sent to us
- * vanish */
+/* serve_worker - one request; no room for descriptors: those sent to us vanish.
+ * The kernel names the worker, for the log alone. */
 static void
 serve_worker(struct keeper *keeper, struct pair *pair)
 {
@@ -212,30 +226,34 @@ serve_worker(struct keeper *keeper, struct pair *pair)
     struct keywire_reply reply;
     size_t len = sizeof(request), reply_len = 0;
     const char *reason;
+    pid_t worker = 0;
     enum err err =
-        fdio_recv(pair->fd, &request, &len, NULL, NULL, MSG_DONTWAIT, NULL);
+        fdio_recv(pair->fd, &request, &len, NULL, &worker, MSG_DONTWAIT, NULL);
 
     if (err == ERR_AGAIN)
         return;
     if (err == ERR_PEER) {
-        refuse(keeper, pair, "bad_request");
+        refuse(keeper, pair, worker, "bad_request");
         return;
     }
     if (err != ERR_OK) {
         pair_close(keeper, pair);
         return;
     }
-    reason = spend(pair) ? keybook_answer(keeper->book, pair->service, &request,
-                                          len, &reply, &reply_len)
-                         : "signing_budget";
+    if (!spend(pair)) {
+        exhausted(keeper, pair, worker);
+        return;
+    }
+    reason = keybook_answer(keeper->book, pair->service, &request, len, &reply,
+                            &reply_len);
     if (reason != NULL) {
-        refuse(keeper, pair, reason);
+        refuse(keeper, pair, worker, reason);
         return;
     }
     /* a worker asks once and waits: one whose queue is full does not read */
     if (fdio_send(pair->fd, &reply, reply_len, -1, MSG_DONTWAIT, NULL) ==
         ERR_AGAIN)
-        refuse(keeper, pair, "does_not_read");
+        refuse(keeper, pair, worker, "does_not_read");
 }
 
 static void
@@ -250,7 +268,7 @@ worker_add(struct keeper *keeper, uint16_t service, int fd)
     bucket_fill(&pair->rate, KEEPER_RATE, clock_ms());
     keeper->pairs++;
     if (watch(keeper, fd, pair, NULL) != ERR_OK)
-        refuse(keeper, pair, "epoll");
+        refuse(keeper, pair, 0, "epoll");
 }
 
 /* serve_master - workers' pairs, or the end of our generation */
