@@ -46,7 +46,6 @@ struct judging {
     size_t count, ended;
     struct row *row;
     struct judge_case *cases; /* the judge's copy of this is what it works by */
-    bool done;                /* it has said so */
 };
 
 struct judging *
@@ -97,7 +96,6 @@ list(struct master *master)
     size_t most = crew_count(master->crew);
 
     judging->count = judging->ended = 0;
-    judging->done = false;
     judging->row = mem_new((most + 1) * sizeof(*judging->row));
     judging->cases = mem_new((most + 1) * sizeof(*judging->cases));
     crew_each(master->crew, enter, master);
@@ -257,8 +255,7 @@ finish(struct master *master)
     log_int(&line, "sessions", (long long)judging->count);
     log_int(&line, "ended", (long long)judging->ended);
     log_send(&line);
-    judging->done = true;
-    fdio_close(&judging->fd);
+    forget(judging);
 }
 
 /* apply - one packet; false: no judge of ours would say that */
@@ -315,14 +312,10 @@ judging_ended(struct master *master, pid_t pid, int status)
     if (judging->pid != pid)
         return true;
     judging->pid = 0;
-    if (judging->done)
-        forget(judging);
-    else {
-        snprintf(text, sizeof(text), "the judge ended with %s %d",
-                 WIFSIGNALED(status) ? "signal" : "status",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        failed(master, text);
-    }
+    snprintf(text, sizeof(text), "the judge ended with %s %d",
+             WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    failed(master, text);
     return true;
 }
 
@@ -350,9 +343,9 @@ judging_due(struct master *master, int64_t now)
 
     if (master->phase == MASTER_END)
         return CLOCK_NEVER;
-    if (judging->pid > 0 && !judging->done && judging->deadline <= now)
+    if (judging->pid > 0 && judging->deadline <= now)
         failed(master, "the judge took too long");
     if (judging->pid == 0 && judging->wanted)
         start(master, now);
-    return judging->pid > 0 && !judging->done ? judging->deadline : CLOCK_NEVER;
+    return judging->pid > 0 ? judging->deadline : CLOCK_NEVER;
 }

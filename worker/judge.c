@@ -16,7 +16,7 @@
 enum reason
 judge_look(const struct judge_case *what, const struct slot *slot)
 {
-    static struct slotchain_copy copy;
+    struct slotchain_copy copy;
 
     if (slot == NULL || !slotchain_get(&slot->chain, &copy))
         return REASON_NONE;

@@ -15,9 +15,11 @@
 #include "common/conf.h"
 #include "common/slotchain.h"
 #include "common/tlsside.h"
+#include "worker/pages.h"
 #include "worker/recheck.h"
 #include "worker/verify.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 /* Stands in no installed header of wolfSSL, like two others (verify.c): what its
@@ -25,8 +27,9 @@
 int AddCA(WOLFSSL_CERT_MANAGER *manager, DerBuffer **der, int type, int verify);
 
 /* what stood above the last leaf, when it was good: clients of one authority come
- * one after the other, and it is verified and loaded once */
-static struct {
+ * one after the other, and it is verified and loaded once. Aligned like the
+ * buffers, so that a worker's own variables stay close together. */
+static alignas(PAGES_SIZE) struct {
     const struct tls_side *side; /* NULL: none */
     size_t count, len[SLOTCHAIN_CERTS];
     uint8_t der[SLOTCHAIN_ROOM];

@@ -346,6 +346,9 @@ requests(struct conn *conn)
     conn->result.in = result.in;
     conn->result.out = result.out;
     conn->result.end = result.end;
+    /* in order, behind an answer; but not because the client wanted it so */
+    if (result.end == REASON_RESPONDED && wait_life_over() != REASON_NONE)
+        conn->result.end = wait_life_over();
     conn->aborted = result.abort;
 }
 
