@@ -1,8 +1,9 @@
-/* board.h - the scoreboard: one shared page per worker */
+/* board.h - the scoreboard: a shared slot for each worker */
 #ifndef COMMON_BOARD_H
 #define COMMON_BOARD_H
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/slotchain.h"
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -16,10 +17,11 @@ enum slot_state {
 };
 
 /*
- * One page. Written by its worker (and `end_...` by the master before it sends
- * SIGTERM), read by the master for status alone: it may hold anything once the
- * worker is taken over, so no pid, index or length is taken from it, and text is
- * read with a bound.
+ * Written by its worker (and `end_...` by the master before it sends SIGTERM),
+ * read by the master for status alone: it may hold anything once the worker is
+ * taken over, so no pid, index or length is taken from it, and text is read with
+ * a bound. The chain is for the judge, and nobody else parses it. What most
+ * sessions use, all but long chains, lies on the first page.
  */
 struct slot {
     _Atomic uint32_t state;       /* enum slot_state */
@@ -32,7 +34,8 @@ struct slot {
     _Atomic uint64_t bytes_out; /* to clients */
     _Atomic int64_t since_ms;   /* of the state, clock_ms */
     char client[ADDR_TEXT_MAX];
-    char subject[256]; /* of the verified client, escaped */
+    char subject[256];      /* of the verified client, escaped */
+    struct slotchain chain; /* last: most of it is never touched */
 };
 
 struct board;
@@ -40,13 +43,16 @@ struct board;
 /* board_new - room for count slots; pages are touched when used */
 enum err board_new(size_t count, struct board **out, struct why *why);
 size_t board_count(const struct board *board);
-/* board_take - a free slot's index, zeroed, or -1. Master only. */
+/* board_take - the index of a free slot, whose numbers are zero, or -1. Master
+ * only. */
 int board_take(struct board *board);
 void board_give(struct board *board, int index);
 struct slot *board_slot(const struct board *board, int index);
-/* board_keep_only - in a child: unmap every other page; *slot, which may be
+/* board_read_only - in a child: all slots, and none can be written */
+enum err board_read_only(struct board *board, struct why *why);
+/* board_keep_only - in a child: unmap every other slot; *slot, which may be
  * NULL, is where the one that is kept lies now. The board and slots known from
- * before are no more to be used. With -1 not one page is kept. */
+ * before are no more to be used. With -1 not one slot is kept. */
 enum err board_keep_only(struct board *board, int index, struct slot **slot,
                          struct why *why);
 #endif

@@ -49,6 +49,7 @@ enum conf_confine {
 };
 enum conf_protocol { CONF_PROTOCOL_TCP, CONF_PROTOCOL_HTTP };
 enum conf_policy { CONF_POLICY_ORDER, CONF_POLICY_ROBIN };
+enum conf_end { CONF_END_NEVER, CONF_END_CERTIFICATE };
 enum conf_crl_scope { CONF_CRL_LEAF, CONF_CRL_CHAIN };
 enum conf_crl_missing { CONF_CRL_REFUSE, CONF_CRL_ADMIT };
 enum conf_version { CONF_TLS_12 = 2, CONF_TLS_13 = 3 };
@@ -140,6 +141,8 @@ struct conf_service {
     int64_t handshake_timeout; /* ms; CLOCK_NEVER where never is allowed */
     int64_t connect_timeout;
     int64_t idle_timeout;
+    int64_t session_timeout; /* from the verdict on */
+    long session_end;        /* enum conf_end */
     int64_t close_timeout;
     int64_t head_timeout;      /* http: a request's head, from its first byte */
     int64_t body_timeout;      /* http: between two reads of a body */

@@ -47,6 +47,11 @@ static const struct conf_word missing_words[] = {
     { "admit", CONF_CRL_ADMIT },
     { NULL, 0 },
 };
+static const struct conf_word end_words[] = {
+    { "never", CONF_END_NEVER },
+    { "certificate", CONF_END_CERTIFICATE },
+    { NULL, 0 },
+};
 static const struct conf_word verify_words[] = {
     { "require", CONF_VERIFY_REQUIRE },
     { "optional", CONF_VERIFY_OPTIONAL },
@@ -197,6 +202,10 @@ const struct conf_key conf_keys[] = {
                1, HOUR, NULL, false),
     IN_SERVICE("idle_timeout", CONF_T_TIME_NEVER, idle_timeout, "1h",
                1, LONGEST, NULL, false),
+    IN_SERVICE("session_timeout", CONF_T_TIME_NEVER, session_timeout, "never",
+               SECOND, LONGEST, NULL, false),
+    IN_CLIENT("session_end", CONF_T_WORD, session_end, "never", 0, 0,
+              end_words),
     IN_SERVICE("close_timeout", CONF_T_TIME, close_timeout, "5s",
                1, HOUR, NULL, false),
     IN_HTTP("head_timeout", CONF_T_TIME, head_timeout, "10s", 1, HOUR),

@@ -60,7 +60,7 @@ keywire_reply_ok(const struct keywire_reply *reply, size_t len)
 {
     if (len < KEYWIRE_REPLY_HEAD || len != KEYWIRE_REPLY_HEAD + reply->len)
         return false;
-    if (reply->status == KEYWIRE_FAILED)
+    if (reply->status == KEYWIRE_FAILED || reply->status == KEYWIRE_SPENT)
         return reply->len == 0;
     return reply->status == KEYWIRE_OK && reply->len > 0 &&
            reply->len <= KEYWIRE_SIG_MAX;

@@ -46,7 +46,8 @@ struct keywire_request { /* host byte order: both ends are one program */
     uint8_t data[KEYWIRE_DATA_MAX];
 };
 
-enum keywire_status { KEYWIRE_OK = 0, KEYWIRE_FAILED = 1 };
+/* SPENT: the worker's signatures are used up; the pair is closed behind it */
+enum keywire_status { KEYWIRE_OK, KEYWIRE_FAILED, KEYWIRE_SPENT };
 
 struct keywire_reply {
     uint8_t status; /* enum keywire_status */

@@ -35,6 +35,7 @@
     REASON(CLIENT_GONE, "client_gone", -1, NULL)                               \
     REASON(CLIENT_ALERT, "client_alert", -1, NULL)                             \
     REASON(KEEPER_GONE, "keeper_gone", 80, NULL)                               \
+    REASON(SIGNING_BUDGET, "signing_budget", 80, NULL)                         \
     REASON(CRASHED_SOURCE, "crashed_source", -1, NULL)                         \
     REASON(NOT_FROM, "not_from", -1, "from")                                   \
     REASON(PER_SOURCE, "per_source", 80, "per_source")                         \
@@ -60,6 +61,7 @@
     REASON(CLIENT_ERROR, "client_error", -1, NULL)                             \
     REASON(UPSTREAM_ERROR, "upstream_error", -1, NULL)                         \
     REASON(IDLE_TIMEOUT, "idle_timeout", -1, "idle_timeout")                   \
+    REASON(SESSION_TIMEOUT, "session_timeout", -1, "session_timeout")          \
     REASON(DRAIN_TIMEOUT, "drain_timeout", -1, "drain_timeout")                \
     REASON(STOPPED, "stopped", -1, NULL)                                       \
     REASON(RESPONDED, "responded", -1, NULL)                                   \

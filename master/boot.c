@@ -21,6 +21,7 @@
 #include "master/fence.h"
 #include "master/filters.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/keeper.h"
 #include "master/keymem.h"
 #include "master/limits.h"
@@ -254,6 +255,7 @@ shared(struct master *master, struct why *why)
     enum err err;
 
     master->crew = crew_new();
+    master->judging = judging_new();
     /* mappings grow down, and the scoreboard is large: what workers look at stays
      * beside the libraries, where it shares their page tables */
     err = bans_new(&master->bans, why);

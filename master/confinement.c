@@ -19,6 +19,7 @@ static const struct {
 } kinds[] = {
     { "master", false },    { "keeper", true },    { "worker", true },
     { "connector", false }, { "resolver", false }, { "logger", false },
+    { "judge", true },
 };
 
 /* try_in_child - 0, or the errno with which step failed there */
@@ -77,7 +78,7 @@ confinement_try_landlock(struct why *why)
 const char *
 confinement_kinds(bool jail, bool fenced, bool seccomp)
 {
-    static char text[192];
+    static char text[256];
     size_t len = 0;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -1,6 +1,7 @@
 /* crew.h - the master's own table of its workers, by pid */
 #ifndef MASTER_CREW_H
 #define MASTER_CREW_H
+#include "common/bucket.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,8 +33,10 @@ struct crew_member {
     uint8_t family;
     uint16_t port;
     uint32_t sessions; /* connections that it has reported, refused ones too */
-    int64_t kill_at;   /* SIGKILL is due, 0: not asked to end */
-    int64_t leave_by;  /* overstay.h, 0: has a place */
+    unsigned judged;   /* generation that has judged this session, 0: none */
+    struct bucket reports;
+    int64_t kill_at;      /* SIGKILL is due, 0: not asked to end */
+    int64_t leave_by;     /* overstay.h, 0: has a place */
     uint32_t end_reason;  /* enum reason that it was told, */
     uint32_t end_session; /* and of which session, 0: whichever */
 };

@@ -31,18 +31,20 @@
 
 enum {
     MASTER = 1,
-    START = 2, /* from fork to the own filter: keepers and workers */
+    START = 2, /* from fork to the own filter: keepers, workers, judge */
     KEEPER = 4,
     WORKER = 8,
     CONNECTOR = 16, /* and its resolvers until they have their own */
     RESOLVER = 32,
     LOGGER = 64,
+    JUDGE = 128,
 
-    ANY = MASTER | KEEPER | WORKER | CONNECTOR | RESOLVER | LOGGER,
+    ANY = MASTER | KEEPER | WORKER | CONNECTOR | RESOLVER | LOGGER | JUDGE,
     READS = CONNECTOR | RESOLVER, /* what a resolver reads */
     TUNES = MASTER | CONNECTOR,   /* sockets towards the network */
-    OTHERS = ANY & ~WORKER,
-    FORKED = MASTER | START | KEEPER | WORKER, /* by the master, when fenced */
+    EXPOSED = WORKER | JUDGE,     /* they parse what clients sent */
+    OTHERS = ANY & ~EXPOSED,
+    FORKED = MASTER | START | KEEPER | EXPOSED, /* by the master, when fenced */
 };
 
 /* who has which program */
@@ -50,6 +52,7 @@ static const unsigned programs[FILTERS_KINDS] = {
     [FILTERS_MASTER] = FORKED,     [FILTERS_KEEPER] = KEEPER,
     [FILTERS_WORKER] = WORKER,     [FILTERS_CONNECTOR] = CONNECTOR | RESOLVER,
     [FILTERS_RESOLVER] = RESOLVER, [FILTERS_LOGGER] = LOGGER,
+    [FILTERS_JUDGE] = JUDGE,
 };
 
 /* numbers of our own, the same on all machines: headers and libseccomp of the
@@ -80,22 +83,22 @@ static const unsigned programs[FILTERS_KINDS] = {
 
 static const struct filter_rule rules[] = {
     /* --- data: hot, and harmless on what a process holds --- */
-    YES(read,          ANY),
+    YES(read,          ANY & ~JUDGE),
     YES(pread64,       MASTER | KEEPER | RESOLVER), /* key files */
     YES(write,         ANY),                   /* "out of memory", on 2 */
     YES(writev,        ANY),                   /* the C library's last words */
-    YES(recvfrom,      ANY),
+    YES(recvfrom,      ANY & ~JUDGE),
     YES(close,         ANY),
     YES(poll,          ANY),
     YES(ppoll,         ANY),
     YES(epoll_wait,    MASTER | KEEPER | CONNECTOR),
-    YES(epoll_pwait,   ANY & ~(LOGGER | RESOLVER)),
+    YES(epoll_pwait,   ANY & ~(LOGGER | RESOLVER | JUDGE)),
     YES(lseek,         MASTER | RESOLVER | LOGGER),
 
     /* --- packets --- */
     YES(sendto,        OTHERS),
     /* with an address MSG_FASTOPEN connects a socket whose connecting failed */
-    IF(sendto,         WORKER, NULL_IN(4)),
+    IF(sendto,         EXPOSED, NULL_IN(4)),
     YES(sendmsg,       MASTER | CONNECTOR | RESOLVER), /* descriptors */
     YES(sendmmsg,      RESOLVER),
     YES(recvmsg,       OTHERS),
@@ -156,7 +159,7 @@ static const struct filter_rule rules[] = {
     IF(openat,         MASTER | START | READS, WITHOUT(2, WRITES)),
     YES(openat,        LOGGER),                /* its file, when reopened */
     NO(open,           ANY | START, EACCES),
-    NO(openat,         KEEPER | WORKER, EACCES),
+    NO(openat,         KEEPER | EXPOSED, EACCES),
     NO(openat2,        ANY | START, EACCES),
     NO(creat,          ANY | START, EACCES),
     YES(fstat,         OTHERS | START),
@@ -188,16 +191,16 @@ static const struct filter_rule rules[] = {
     IF(mmap,           KEEPER, WITHOUT(2, PROT_EXEC), NO_FD_IN(4)),
     /* malloc(3) takes brk(2) then, which RLIMIT_DATA bounds; shared memory,
      * stacks and page tables of what is only read have no such bound */
-    NO(mmap,           WORKER, ENOMEM),
+    NO(mmap,           EXPOSED, ENOMEM),
     /* modules of the resolver: executable, then not writable */
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_EXEC)),
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_WRITE)),
     IF(mprotect,       ANY | START, WITHOUT(2, PROT_EXEC)),
     YES(madvise,       OTHERS | START),
-    IF(madvise,        WORKER, IS(2, MADV_DONTNEED)),
-    IF(madvise,        WORKER, IS(2, MADV_FREE)),
-    YES(mremap,        ANY & ~(KEEPER | WORKER)),
-    NO(mremap,         KEEPER | WORKER, ENOMEM), /* realloc(3) copies then */
+    IF(madvise,        EXPOSED, IS(2, MADV_DONTNEED)),
+    IF(madvise,        EXPOSED, IS(2, MADV_FREE)),
+    YES(mremap,        ANY & ~(KEEPER | EXPOSED)),
+    NO(mremap,         KEEPER | EXPOSED, ENOMEM), /* realloc(3) copies then */
     YES(mlock,         START),
     YES(mlock2,        START),
 

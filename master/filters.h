@@ -13,6 +13,7 @@ enum filters_kind {
     FILTERS_CONNECTOR, /* and its resolvers */
     FILTERS_RESOLVER,
     FILTERS_LOGGER,
+    FILTERS_JUDGE,
     FILTERS_KINDS
 };
 

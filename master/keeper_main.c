@@ -8,6 +8,7 @@
  * worker, or write anything but signatures, public keys and words of its own.
  */
 #include "master/keeper_main.h"
+#include "common/bucket.h"
 #include "common/clock.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -32,9 +33,8 @@ struct pair { /* one worker */
     int fd;
     uint16_t service;
     bool capped;
-    uint32_t left;     /* signatures, when capped */
-    int64_t tokens;    /* thousandths of a signature, for KEEPER_RATE */
-    int64_t tokens_at; /* clock_ms */
+    uint32_t left;      /* signatures, when capped */
+    struct bucket rate; /* KEEPER_RATE */
 };
 
 struct keeper {
@@ -180,7 +180,8 @@ pair_close(struct keeper *keeper, struct pair *pair)
 }
 
 static void
-refuse(struct keeper *keeper, struct pair *pair, const char *reason)
+refuse(struct keeper *keeper, struct pair *pair, pid_t worker,
+       const char *reason)
 {
     const char *name = keybook_name(keeper->book, pair->service);
     struct log_line line;
@@ -190,32 +191,37 @@ refuse(struct keeper *keeper, struct pair *pair, const char *reason)
         log_text(&line, "service", name);
     else
         log_int(&line, "service", pair->service);
+    if (worker > 0)
+        log_int(&line, "worker", worker);
     log_text(&line, "reason", reason);
     log_send(&line);
     pair_close(keeper, pair);
+}
+
+/* exhausted - say so to the worker, too: it retires and knows why */
+static void
+exhausted(struct keeper *keeper, struct pair *pair, pid_t worker)
+{
+    const struct keywire_reply reply = { .status = KEYWIRE_SPENT };
+
+    (void)fdio_send(pair->fd, &reply, KEYWIRE_REPLY_HEAD, -1, MSG_DONTWAIT,
+                    NULL);
+    refuse(keeper, pair, worker, "signing_budget");
 }
 
 /* spend - one signature off both budgets; false: there is none left */
 static bool
 spend(struct pair *pair)
 {
-    const int64_t full = KEEPER_RATE * 1000;
-    int64_t now = clock_ms();
-    int64_t more = now - pair->tokens_at > 1000
-                       ? full
-                       : (now - pair->tokens_at) * KEEPER_RATE;
-
-    pair->tokens = pair->tokens + more > full ? full : pair->tokens + more;
-    pair->tokens_at = now;
-    if (pair->tokens < 1000 || (pair->capped && pair->left == 0))
+    if (!bucket_take(&pair->rate, KEEPER_RATE, KEEPER_RATE, clock_ms()) ||
+        (pair->capped && pair->left == 0))
         return false;
-    pair->tokens -= 1000;
     pair->left -= pair->capped;
     return true;
 }
 
-/* serve_worker - one request; no control buffer: descriptors sent to us
- * vanish */
+/* serve_worker - one request; no room for descriptors: those sent to us vanish.
+ * The kernel names the worker, for the log alone. */
 static void
 serve_worker(struct keeper *keeper, struct pair *pair)
 {
@@ -223,30 +229,34 @@ serve_worker(struct keeper *keeper, struct pair *pair)
     struct keywire_reply reply;
     size_t len = sizeof(request), reply_len = 0;
     const char *reason;
+    pid_t worker = 0;
     enum err err =
-        fdio_recv(pair->fd, &request, &len, NULL, NULL, MSG_DONTWAIT, NULL);
+        fdio_recv(pair->fd, &request, &len, NULL, &worker, MSG_DONTWAIT, NULL);
 
     if (err == ERR_AGAIN)
         return;
     if (err == ERR_PEER) {
-        refuse(keeper, pair, "bad_request");
+        refuse(keeper, pair, worker, "bad_request");
         return;
     }
     if (err != ERR_OK) {
         pair_close(keeper, pair);
         return;
     }
-    reason = spend(pair) ? keybook_answer(keeper->book, pair->service, &request,
-                                          len, &reply, &reply_len)
-                         : "signing_budget";
+    if (!spend(pair)) {
+        exhausted(keeper, pair, worker);
+        return;
+    }
+    reason = keybook_answer(keeper->book, pair->service, &request, len, &reply,
+                            &reply_len);
     if (reason != NULL) {
-        refuse(keeper, pair, reason);
+        refuse(keeper, pair, worker, reason);
         return;
     }
     /* a worker asks once and waits: one whose queue is full does not read */
     if (fdio_send(pair->fd, &reply, reply_len, -1, MSG_DONTWAIT, NULL) ==
         ERR_AGAIN)
-        refuse(keeper, pair, "does_not_read");
+        refuse(keeper, pair, worker, "does_not_read");
 }
 
 static void
@@ -258,11 +268,10 @@ worker_add(struct keeper *keeper, uint16_t service, int fd)
     *pair = (struct pair){
         .fd = fd, .service = service, .capped = budget > 0, .left = budget
     };
-    pair->tokens = KEEPER_RATE * 1000;
-    pair->tokens_at = clock_ms();
+    bucket_fill(&pair->rate, KEEPER_RATE, clock_ms());
     keeper->pairs++;
     if (watch(keeper, fd, pair, NULL) != ERR_OK)
-        refuse(keeper, pair, "epoll");
+        refuse(keeper, pair, 0, "epoll");
 }
 
 /* serve_master - workers' pairs, or the end of our generation */

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "master/admit.h"
 #include "master/crew.h"
+#include "master/judging.h"
 #include "master/master.h"
 #include "master/overstay.h"
 
@@ -85,6 +86,10 @@ on_event(struct master *master, uint64_t what)
         on_signal(master);
         return;
     }
+    if (what == LOOP_JUDGE) {
+        judging_read(master);
+        return;
+    }
     pool = &master->pool[(what - 1) / 2];
     if (what == LOOP_REPORT(pool - master->pool))
         reports_read(master, pool);
@@ -97,8 +102,8 @@ static int64_t
 due(struct master *master)
 {
     int64_t (*const look[])(struct master *, int64_t) = {
-        renew_due,     renew_expiry, reload_retry,     stop_due,   admit_due,
-        reap_kill_due, overstay_due, reports_full_due, spawn_fill,
+        renew_due, renew_expiry,  reload_retry, stop_due,         judging_due,
+        admit_due, reap_kill_due, overstay_due, reports_full_due, spawn_fill,
     };
     int64_t next = CLOCK_NEVER, now = clock_ms(), when;
     size_t i;

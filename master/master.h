@@ -21,6 +21,7 @@ struct crew;
 struct crew_member;
 struct fence;
 struct generation;
+struct judging;
 struct watch;
 
 /* what workers said of themselves in their slots, added up */
@@ -67,6 +68,7 @@ struct master {
     struct admit *admit;
     struct crew *crew;
     size_t crew_max; /* what slots and descriptors are there for */
+    struct judging *judging;
     struct connector connector;
     int logger_control;
     pid_t logger_pid;
@@ -103,6 +105,7 @@ struct master {
 #define LOOP_SIGNAL         0
 #define LOOP_REPORT(pool)   (1 + 2 * (uint64_t)(pool))
 #define LOOP_LISTENER(pool) (2 + 2 * (uint64_t)(pool))
+#define LOOP_JUDGE          UINT64_MAX
 
 /* loop.c - one event at a time until there is nothing left; returns the exit
  * code. */

@@ -12,6 +12,7 @@
 #include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/keeper.h"
 #include "master/master.h"
 
@@ -234,7 +235,8 @@ ended(struct master *master, pid_t pid, int status)
         log_open(-1, log_level());
         master->logger_pid = 0;
         lost(master, "logger_lost", status, now);
-    } else if (master->gen != NULL && master->gen->keepers != NULL &&
+    } else if (!judging_ended(master, pid, status) && master->gen != NULL &&
+               master->gen->keepers != NULL &&
                keepers_lost(master->gen->keepers, pid))
         keeper_lost(master, pid, now);
 }

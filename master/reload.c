@@ -16,6 +16,7 @@
 #include "master/drop.h"
 #include "master/fence.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/listen.h"
 #include "master/logger.h"
 #include "master/master.h"
@@ -312,6 +313,7 @@ switch_to(struct master *master, struct generation *gen, struct turn *turns)
     for (i = 0; i < master->pool_count; i++)
         turn(master, &master->pool[i], &turns[i]);
     crew_each(master->crew, mark, master);
+    judging_begin(master);
     forget(master, old);
     /* new workers first; the old ones retire when one of them is ready */
     spawn_fill(master, clock_ms());

@@ -14,6 +14,7 @@
 #include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/listen.h"
 #include "master/master.h"
 #include "master/overstay.h"
@@ -59,6 +60,7 @@ taken(struct master *master, struct pool *pool, struct crew_member *member,
     member->state = CREW_BUSY;
     member->took = true;
     member->sessions++;
+    member->judged = 0;
     member->family = report->family;
     member->port = report->port;
     memcpy(member->source, report->addr, sizeof(member->source));
@@ -142,6 +144,7 @@ apply(struct master *master, struct pool *pool, struct crew_member *member,
             return false;
         member->state = CREW_VERIFIED;
         admit_verified(master, member, clock_ms());
+        judging_verified(master, member);
         return true;
     case REPORT_ENDED:
     case REPORT_LAST:
@@ -190,7 +193,7 @@ shut(struct master *master, struct pool *pool)
 
 /* misfit - a worker that says what no worker of ours would say */
 static void
-misfit(const struct pool *pool, struct crew_member *member)
+misfit(const struct pool *pool, struct crew_member *member, const char *what)
 {
     struct log_line line;
 
@@ -199,7 +202,7 @@ misfit(const struct pool *pool, struct crew_member *member)
     log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
     log_text(&line, "service", pool->name);
     log_int(&line, "worker", member->pid);
-    log_text(&line, "reason", "a report that does not fit");
+    log_text(&line, "reason", what);
     log_send(&line);
     kill(member->pid, SIGKILL);
 }
@@ -227,9 +230,12 @@ reports_read(struct master *master, struct pool *pool)
         if (member == NULL || &master->pool[member->pool] != pool ||
             member->condemned)
             continue; /* reaped meanwhile, or about to be */
-        if (err != ERR_OK || len != sizeof(report) ||
-            !apply(master, pool, member, &report))
-            misfit(pool, member);
+        if (!bucket_take(&member->reports, REPORTS_RATE, REPORTS_BURST,
+                         clock_ms()))
+            misfit(pool, member, "too many reports");
+        else if (err != ERR_OK || len != sizeof(report) ||
+                 !apply(master, pool, member, &report))
+            misfit(pool, member, "a report that does not fit");
     }
 }
 

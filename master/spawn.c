@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/report.h"
 #include "master/crew.h"
 #include "master/filters.h"
 #include "master/generation.h"
@@ -23,6 +24,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SPAWN_FAILED_MS 1000 /* after fork(2) or a pair failed */
@@ -94,11 +96,14 @@ pairs_make(size_t count, int *ours, int *theirs, struct why *why)
 static enum err
 meet_keepers(struct batch *batch, struct why *why)
 {
-    int theirs[POOL_BATCH_MAX];
+    int theirs[POOL_BATCH_MAX], one = 1;
     enum err err = pairs_make(batch->count, batch->keeper, theirs, why);
 
     if (err != ERR_OK)
         return err;
+    for (size_t i = 0; i < batch->count;
+         i++) /* it is to name whom it refuses */
+        (void)setsockopt(theirs[i], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
     err = keepers_register(batch->master->gen->keepers,
                            (uint16_t)batch->pool->service, theirs, batch->count,
                            why);
@@ -260,6 +265,7 @@ enlist(struct master *master, struct pool *pool, pid_t pid, int slot)
     member->pool = (size_t)(pool - master->pool);
     member->slot = slot;
     member->state = CREW_STARTING;
+    bucket_fill(&member->reports, REPORTS_BURST, clock_ms());
     pool->alive++;
     pool->starting++;
 }

@@ -147,6 +147,7 @@ may_stay(const struct http_conn *conn, enum http_fault fault)
 
     /* without keeper or connector this worker has nothing more to give */
     if (conn->open_reason == REASON_KEEPER_GONE ||
+        conn->open_reason == REASON_SIGNING_BUDGET ||
         conn->open_reason == REASON_INTERNAL)
         return false;
     return (code == 404 || code == 502 || code == 504) && http_may_stay(conn) &&

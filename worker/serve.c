@@ -23,6 +23,7 @@
 #include "common/text.h"
 #include "worker/accept.h"
 #include "worker/http.h"
+#include "worker/lifetime.h"
 #include "worker/relay.h"
 #include "worker/respond.h"
 #include "worker/stream.h"
@@ -122,14 +123,17 @@ refused(const struct conn *conn, const char *stage, enum reason reason,
     atomic_fetch_add(&slot_of(conn)->refused, 1);
 }
 
-/* stop_reason - why the master told us to end; its word stands in the slot */
+/* stop_reason - why the session must end: the master's word stands in the slot,
+ * else its time was up */
 static enum reason
 stop_reason(const struct conn *conn)
 {
     uint32_t reason = atomic_load(&slot_of(conn)->end_reason);
 
-    return reason_valid(reason) && reason != REASON_NONE ? (enum reason)reason
-                                                         : REASON_STOPPED;
+    if (reason_valid(reason) && reason != REASON_NONE)
+        return (enum reason)reason;
+    reason = (uint32_t)wait_life_over();
+    return reason != REASON_NONE ? (enum reason)reason : REASON_STOPPED;
 }
 
 /* progress - the relay's totals so far, into the slot */
@@ -243,15 +247,17 @@ forward(struct conn *conn)
     struct outbound *out = &conn->serve->outbound;
     const struct relay_times times = { .idle_ms =
                                            service_of(conn)->idle_timeout };
-    enum reason reason = REASON_INTERNAL;
+    enum reason reason = REASON_INTERNAL, told = REASON_INTERNAL;
     struct why why = { "" };
 
     set_state(conn, SLOT_CONNECT);
     if (outbound_open(&conn->serve->outbounds, conn->fd, 0, out, &reason,
                       &why) != ERR_OK) {
         if (reason == REASON_STOPPED)
-            reason = stop_reason(conn);
-        session_alert(&conn->serve->session, REASON_INTERNAL);
+            reason = told = stop_reason(conn);
+        if (reason_alert(told) < 0)
+            told = REASON_INTERNAL;
+        session_alert(&conn->serve->session, told);
         refused(conn, "upstream", reason, out, &why);
         return false;
     }
@@ -277,7 +283,9 @@ open_route(void *ctx, size_t route, struct http_upstream *up,
                                  reason, why);
 
     if (err != ERR_OK) {
-        refused(conn, "upstream", *reason, out, why);
+        refused(conn, "upstream",
+                *reason == REASON_STOPPED ? stop_reason(conn) : *reason, out,
+                why);
         outbound_close(out);
         return err;
     }
@@ -338,6 +346,9 @@ requests(struct conn *conn)
     conn->result.in = result.in;
     conn->result.out = result.out;
     conn->result.end = result.end;
+    /* in order, behind an answer; but not because the client wanted it so */
+    if (result.end == REASON_RESPONDED && wait_life_over() != REASON_NONE)
+        conn->result.end = wait_life_over();
     conn->aborted = result.abort;
 }
 
@@ -400,6 +411,20 @@ say_done(struct conn *conn)
         tell_done(&conn->who, &end);
 }
 
+/* live - from here on the session's time runs */
+static void
+live(const struct conn *conn)
+{
+    const struct conf_service *service = service_of(conn);
+    const struct session *session = &conn->serve->session;
+    struct lifetime life = { .until =
+                                 clock_deadline(service->session_timeout) };
+
+    if (service->session_end == CONF_END_CERTIFICATE && session->id.present)
+        life.not_after = session->id.not_after;
+    wait_life(&life);
+}
+
 /* talk - an admitted client gets what the service is for */
 static void
 talk(struct conn *conn)
@@ -407,6 +432,8 @@ talk(struct conn *conn)
     const struct conf_service *service = service_of(conn);
     const struct conf_addrs *own = &service->route[0].upstream;
 
+    live(conn);
+    slotchain_hold(&slot_of(conn)->chain);
     report(conn, REPORT_VERIFIED, 0, 0, REASON_NONE);
     text_copy(slot_of(conn)->subject, conn->serve->session.id.subject,
               sizeof(slot_of(conn)->subject));
@@ -494,7 +521,9 @@ leave(struct conn *conn)
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';
     slot_of(conn)->subject[0] = '\0';
+    slotchain_clear(&slot_of(conn)->chain);
     memset(conn->source, 0, sizeof(conn->source));
+    wait_life(NULL);
     if (conn->serve->last) {
         report(conn, REPORT_LAST, 0, 0, conn->result.end);
         return;
@@ -568,6 +597,7 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     serve->rules = rules_of(brief);
     serve->rules.sign = &serve->sign;
     serve->rules.heard = &brief->slot->heard;
+    serve->rules.keep = &brief->slot->chain;
     if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)
         serve->rules.group_count =
             group_ids(serve->rules.conf->groups, serve->rules.groups);

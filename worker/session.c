@@ -88,8 +88,8 @@ failure_reason(const struct verify *verify, const struct sign *sign, int code,
 
     if (verify->reason != REASON_NONE)
         return verify->reason;
-    if (sign != NULL && sign->gone)
-        return REASON_KEEPER_GONE;
+    if (sign_reason(sign) != REASON_NONE)
+        return sign_reason(sign);
     if (session->io.not_tls)
         return REASON_NOT_TLS;
     if (alert_level == 2 && session->alert_received > 0)
@@ -104,7 +104,7 @@ failure_reason(const struct verify *verify, const struct sign *sign, int code,
 static enum err
 failure_err(const struct session *session, enum reason reason)
 {
-    if (reason == REASON_KEEPER_GONE)
+    if (reason == REASON_KEEPER_GONE || reason == REASON_SIGNING_BUDGET)
         return ERR_PEER;
     if (reason == REASON_CLIENT_GONE)
         return session->io.eof ? ERR_EOF : ERR_RESET;
@@ -251,6 +251,7 @@ session_accept(const struct session_rules *rules, int fd, int64_t deadline,
                              .tls = rules->side,
                              .conf = rules->conf,
                              .sha1 = rules->sha1,
+                             .keep = rules->keep,
                              .session = out };
     struct choose choose = { .rules = rules, .verify = &verify };
     enum err err, forgotten;

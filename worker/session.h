@@ -13,6 +13,7 @@ struct WOLFSSL;
 struct WOLFSSL_CTX;
 struct conf_tls;
 struct sign;
+struct slotchain;
 struct tls_side;
 
 /* what the I/O callbacks know of the descriptor */
@@ -61,6 +62,7 @@ struct session_rules { /* how to judge clients, from the service */
     bool sni_strict;   /* an unknown name is refused: sni_unknown */
     bool sha1;         /* out->id.sha1_hex is wanted */
     _Atomic uint32_t *heard; /* set when the client has sent a byte; or NULL */
+    struct slotchain *keep;  /* where an accepted chain goes; or NULL */
     size_t group_count;
     uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };

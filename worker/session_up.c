@@ -238,8 +238,8 @@ failure_reason(const struct session_target *target, const struct verify *verify,
 
     if (verify->reason != REASON_NONE)
         return verify->reason;
-    if (target->sign != NULL && target->sign->gone)
-        return REASON_KEEPER_GONE;
+    if (sign_reason(target->sign) != REASON_NONE)
+        return sign_reason(target->sign);
     if (refused_us(target, session))
         return REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE;
     if (session->alert_received > 0 || session->io.not_tls || session->io.eof ||
@@ -258,7 +258,7 @@ failure_words(const struct session_target *target, const struct verify *verify,
     if (reason == REASON_BAD_NAME)
         return why_set(why, ERR_TLS, "the certificate is not for %s",
                        target->name != NULL ? target->name : "anybody we ask");
-    if (reason == REASON_KEEPER_GONE)
+    if (reason == REASON_KEEPER_GONE || reason == REASON_SIGNING_BUDGET)
         return why_set(why, ERR_PEER, "no signature from the keeper");
     if (reason == REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE)
         return session_refusal(target, session->alert_received, why);

@@ -55,13 +55,24 @@ exchange(struct sign *sign, const struct keywire_request *request,
                   -1, 0, NULL) == ERR_OK &&
         fdio_recv(sign->keeper_fd, reply, &len, NULL, NULL, 0, NULL) ==
             ERR_OK &&
-        keywire_reply_ok(reply, len))
-        return true;
+        keywire_reply_ok(reply, len)) {
+        sign->spent = reply->status == KEYWIRE_SPENT;
+        if (!sign->spent)
+            return true;
+    }
     /* other sides ask over this pair, too (struct sign): theirs must not get the
      * answer that comes late to us */
     (void)shutdown(sign->keeper_fd, SHUT_RDWR);
     sign->gone = true;
     return false;
+}
+
+enum reason
+sign_reason(const struct sign *sign)
+{
+    if (sign == NULL || !sign->gone)
+        return REASON_NONE;
+    return sign->spent ? REASON_SIGNING_BUDGET : REASON_KEEPER_GONE;
 }
 
 /* ask - a signature over data into out; 0 or the library's error code */

@@ -3,6 +3,7 @@
 #define WORKER_SIGN_H
 #include "common/err.h"
 #include "common/keywire.h"
+#include "common/reason.h"
 #include <stdbool.h>
 
 struct WOLFSSL;
@@ -13,6 +14,7 @@ struct sign {      /* one per worker and key; must outlive its sessions */
     uint8_t side;  /* enum keywire_side */
     uint8_t key;
     bool gone;           /* the keeper closed or broke the pair: retire */
+    bool spent;          /* gone, because it gives us no more signatures */
     bool timed;          /* sign_ready has run */
     unsigned long count; /* signatures so far */
 };
@@ -24,6 +26,10 @@ void sign_ready(struct sign *sign);
 /* sign_install - set every PK callback on the context, once, in the
  * master */
 void sign_install(struct WOLFSSL_CTX *ctx);
+
+/* sign_reason - KEEPER_GONE, SIGNING_BUDGET; NONE: the keeper is there. sign may
+ * be NULL. */
+enum reason sign_reason(const struct sign *sign);
 
 /* sign_attach - use this sign for that session */
 void sign_attach(struct WOLFSSL *ssl, struct sign *sign);

@@ -178,24 +178,23 @@ version_only(const struct verify *verify, const WOLFSSL_X509_STORE_CTX *store)
                                   WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS;
 }
 
-/* judge_revocation - asked once the chain is good as far as the library and the
- * rules of chain.c go */
-static enum reason
-judge_revocation(const struct verify *verify, const struct chain_case *what,
-                 int *depth)
+enum reason
+verify_chain(const struct tls_side *side, const struct conf_tls *conf,
+             const struct chain_case *what, int *depth)
 {
     struct crl_case revocation = {
         .chain = what->chain,
         .count = what->count,
-        .side = verify->tls,
-        .scope_chain = verify->conf->crl_scope == CONF_CRL_CHAIN,
-        .admit_missing = verify->conf->crl_missing == CONF_CRL_ADMIT,
+        .side = side,
+        .scope_chain = conf->crl_scope == CONF_CRL_CHAIN,
+        .admit_missing = conf->crl_missing == CONF_CRL_ADMIT,
         .now = time(NULL),
         .signed_by = x509_crl_signed,
     };
+    enum reason reason = chain_judge(what, depth);
 
-    if (!verify->tls->crl_checked)
-        return REASON_NONE;
+    if (reason != REASON_NONE || !side->crl_checked)
+        return reason;
     return crl_judge(&revocation, depth);
 }
 
@@ -203,15 +202,13 @@ judge_revocation(const struct verify *verify, const struct chain_case *what,
 static enum reason
 judge(const struct verify *verify, const struct chain_case *what, int *depth)
 {
-    enum reason reason = chain_judge(what, depth);
+    enum reason reason = verify_chain(verify->tls, verify->conf, what, depth);
     struct x509 leaf;
 
     if (reason != REASON_NONE)
         return reason;
     if (!verify->session->id.present)
         return REASON_INTERNAL;
-    if ((reason = judge_revocation(verify, what, depth)) != REASON_NONE)
-        return reason;
     if (verify->leaf == NULL)
         return REASON_NONE;
     *depth = 0;
@@ -249,6 +246,8 @@ verify_callback(int preverify, WOLFSSL_X509_STORE_CTX *store)
         return 1; /* optional, and there is none */
     if ((reason = judge(verify, &what, &depth)) != REASON_NONE)
         return refuse(verify, reason, depth);
+    if (verify->keep != NULL && !slotchain_put(verify->keep, chain, what.count))
+        return refuse(verify, REASON_INTERNAL, 0); /* slotchain.h: cannot be */
     verify->accepted = store->error_depth == 0;
     return good;
 }

@@ -1,12 +1,14 @@
 /*
  * wait.c - where a worker with a connection sleeps
  *
- * Owns SIGTERM's handler and mask in a worker, and every ppoll(2) of it.
+ * Owns SIGTERM's handler and mask in a worker, every ppoll(2) of it, and the
+ * look at how long the session may last.
  * Never does anything in the handler but remember; never logs, never exits.
  */
 #include "worker/wait.h"
 #include "common/clock.h"
 #include "worker/ground.h"
+#include "worker/lifetime.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +19,10 @@
  * many ready results we look for it ourselves. */
 #define LOOK_EVERY 16
 
+static const struct lifetime for_ever = { .until = CLOCK_NEVER };
+
 static volatile sig_atomic_t term_came;
+static struct lifetime life = { .until = CLOCK_NEVER };
 static bool goodbye;
 static unsigned ready_count;
 static sigset_t wait_mask; /* nothing blocked */
@@ -49,7 +54,7 @@ wait_init(struct why *why)
     sigset_t blocked;
 
     term_came = 0;
-    goodbye = false;
+    wait_life(NULL);
     ready_count = 0;
     sigemptyset(&wait_mask);
     sigemptyset(&blocked);
@@ -86,6 +91,30 @@ came(void)
     return term_came != 0;
 }
 
+void
+wait_life(const struct lifetime *begins)
+{
+    life = begins != NULL ? *begins : for_ever;
+    goodbye = false;
+}
+
+enum reason
+wait_life_over(void)
+{
+    if (life.until == CLOCK_NEVER && life.not_after == 0)
+        return REASON_NONE;
+    return lifetime_over(&life, clock_ms(), time(NULL));
+}
+
+/* wait_until - the deadline, or when the session's life has to be looked at */
+static int64_t
+wait_until(int64_t deadline)
+{
+    if (goodbye || (life.until == CLOCK_NEVER && life.not_after == 0))
+        return deadline;
+    return lifetime_next(&life, clock_ms(), time(NULL), deadline);
+}
+
 bool
 wait_stopped(void)
 {
@@ -94,7 +123,7 @@ wait_stopped(void)
     if (!term_came && sigpending(&pending) == 0 &&
         sigismember(&pending, SIGTERM) == 1)
         term_came = 1;
-    return came();
+    return came() || wait_life_over() != REASON_NONE;
 }
 
 void
@@ -132,13 +161,13 @@ sleep_for(struct pollfd *items, size_t count, int ms)
     return ppoll(items, (nfds_t)count, ms < 0 ? NULL : &left, &wait_mask);
 }
 
-/* stop_now - must this wait end because of SIGTERM? */
+/* stop_now - must this wait end because the session must? */
 static bool
 stop_now(bool look)
 {
     if (goodbye)
         return false;
-    return look ? wait_stopped() : came();
+    return look ? wait_stopped() : came() || wait_life_over() != REASON_NONE;
 }
 
 enum err
@@ -149,7 +178,7 @@ wait_for(struct pollfd *items, size_t count, int64_t deadline)
     for (;;) {
         if (stop_now(false))
             return ERR_STOP;
-        n = sleep_for(items, count, clock_left(deadline));
+        n = sleep_for(items, count, clock_left(wait_until(deadline)));
         if (n > 0)
             return stop_now(++ready_count % LOOK_EVERY == 0) ? ERR_STOP
                                                              : ERR_OK;

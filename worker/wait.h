@@ -2,6 +2,7 @@
 #ifndef WORKER_WAIT_H
 #define WORKER_WAIT_H
 #include "common/err.h"
+#include "common/reason.h"
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +10,8 @@
 
 /*
  * SIGTERM means: end your session now. It is blocked everywhere but inside
- * ppoll(2) here, so no code ever runs half-way. Once it came, wait_for says
+ * ppoll(2) here, so no code ever runs half-way. The end of a session's life
+ * (lifetime.h) means the same. Once either came, wait_for says
  * ERR_STOP until wait_goodbye allows a last bounded wait for the farewell.
  * It may come late, for a session that is over: wait_meant names who knows.
  */
@@ -19,7 +21,8 @@
 enum err wait_init(struct why *why);
 
 /*
- * wait_for - until one descriptor is ready, the deadline passes, or SIGTERM
+ * wait_for - until one descriptor is ready, the deadline passes, SIGTERM,
+ * or the end of the session's life
  * deadline  clock_ms based, CLOCK_NEVER allowed.
  * ERR_OK: at least one revents is set.  ERR_TIMEOUT.  ERR_STOP.  ERR_SYS.
  * Items with fd -1 or events 0 are allowed (poll(2) skips fd -1).
@@ -38,8 +41,16 @@ const void *wait_idle_mask(void); /* sigset_t * */
  * not, it is forgotten. Without: it always is. */
 void wait_meant(bool (*meant)(void *ctx), void *ctx);
 
-/* wait_stopped - did SIGTERM come, and is it meant? */
+/* wait_stopped - did SIGTERM come, and is it meant? Or is the session's life
+ * over? */
 bool wait_stopped(void);
+
+/* wait_life - a session begins: what ends it is as if SIGTERM came, but the
+ * worker lives on. NULL: it has ended, and so has a goodbye. */
+struct lifetime;
+void wait_life(const struct lifetime *life);
+/* wait_life_over - why its life is over, REASON_NONE: it is not */
+enum reason wait_life_over(void);
 
 /* wait_goodbye - from now on SIGTERM no longer cuts waits short */
 void wait_goodbye(void);

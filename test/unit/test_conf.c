@@ -298,6 +298,8 @@ static const char full[] =
     "handshake_timeout = 1ms\n"
     "connect_timeout = 1h\n"
     "idle_timeout = never\n"
+    "session_timeout = 8h\n"
+    "session_end = certificate\n"
     "close_timeout = 2500ms\n"
     "upstream = db.internal:1, 192.0.2.1:2, 192.0.2.1:2, [2001:db8::1]:3, "
     "unix:/run/x\n"
@@ -404,6 +406,8 @@ every_key_reaches_its_field(void **state)
     assert_true(s->handshake_timeout == 1);
     assert_true(s->connect_timeout == 3600000);
     assert_true(s->idle_timeout == CLOCK_NEVER);
+    assert_true(s->session_timeout == 28800000);
+    assert_int_equal(s->session_end, CONF_END_CERTIFICATE);
     assert_true(s->close_timeout == 2500);
     assert_int_equal(s->route->upstream.count, 5);
     assert_int_equal(s->route->upstream.item[0].kind, ADDR_NAME);
@@ -460,6 +464,8 @@ defaults_are_the_table(void **state)
     assert_true(s->dead_peer_timeout == 120000);
     assert_int_equal(s->max_use, 1000);
     assert_true(s->idle_timeout == 3600000);
+    assert_true(s->session_timeout == CLOCK_NEVER);
+    assert_int_equal(s->session_end, CONF_END_NEVER);
     assert_false(s->unsafe_plaintext);
     conf_free(conf);
 }

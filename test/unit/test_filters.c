@@ -33,7 +33,7 @@
 #define LANDLOCK_RESTRICT 446
 #define MEMFD_SECRET      447
 
-enum { M = 1, K = 2, W = 4, C = 8, R = 16, L = 32, ALL = 63 };
+enum { M = 1, K = 2, W = 4, C = 8, R = 16, L = 32, J = 64, ALL = 127 };
 
 /* kinds in the order of enum filters_kind, and whose filter is there before */
 static const struct {
@@ -46,6 +46,7 @@ static const struct {
     [FILTERS_CONNECTOR] = { C, -1 },
     [FILTERS_RESOLVER] = { R, FILTERS_CONNECTOR },
     [FILTERS_LOGGER] = { L, -1 },
+    [FILTERS_JUDGE] = { J, FILTERS_MASTER },
 };
 
 static char page[4096] __attribute__((aligned(4096)));
@@ -116,7 +117,7 @@ static const struct call calls[] = {
     { "prctl: mm map", SYS_prctl, { PR_SET_MM, PR_SET_MM_MAP }, M, 0, 0 },
     { "prctl: name", SYS_prctl, { PR_SET_NAME, AT("n") }, ALL, 0, 0 },
     /* files */
-    { "openat", SYS_openat, { -1, AT("x") }, M | C | R | L, K | W, EACCES },
+    { "openat", SYS_openat, { -1, AT("x") }, M | C | R | L, K | W | J, EACCES },
     { "openat, to write", SYS_openat, { -1, AT("x"), O_RDWR }, L, 0, 0 },
     { "openat2", OPENAT2, { -1, AT("x"), 0, 0 }, 0, ALL, EACCES },
     { "linkat", SYS_linkat, { -1, 0, -1, 0 }, 0, 0, 0 },
@@ -155,8 +156,8 @@ static const struct call calls[] = {
       0 },
     { "sendto", SYS_sendto, { 99, AT(page), 1 }, ALL, 0, 0 },
     { "sendmsg", SYS_sendmsg, { 99, 0 }, M | C | R, 0, 0 },
-    { "recvmsg of siblings", SYS_recvmsg, { 99, 0 }, ALL & ~W, 0, 0 },
-    { "recvmsg", SYS_recvmsg, { 31, 0 }, ALL, 0, 0 },
+    { "recvmsg of siblings", SYS_recvmsg, { 99, 0 }, ALL & ~(W | J), 0, 0 },
+    { "recvmsg", SYS_recvmsg, { 31, 0 }, ALL & ~J, 0, 0 },
     { "shutdown of siblings", SYS_shutdown, { 32, 2 }, M, 0, 0 },
     { "shutdown", SYS_shutdown, { 31, 2 }, M | W, 0, 0 },
     { "setsockopt of siblings",
@@ -205,8 +206,8 @@ static const struct call calls[] = {
     { "mmap of a descriptor",
       SYS_mmap,
       { 0, 4096, PROT_READ, MAP_SHARED, 99 },
-      ALL & ~(K | W),
-      W,
+      ALL & ~(K | W | J),
+      W | J,
       ENOMEM },
     { "mmap",
       SYS_mmap,
@@ -235,17 +236,17 @@ static const struct call calls[] = {
     { "mremap",
       SYS_mremap,
       { AT(page), 0, 4096, MREMAP_MAYMOVE },
-      ALL & ~(K | W),
-      K | W,
+      ALL & ~(K | W | J),
+      K | W | J,
       ENOMEM },
     { "remap_file_pages", SYS_remap_file_pages, { 0 }, 0, 0, 0 },
     { "madvise, free", SYS_madvise, { 0, 0, MADV_DONTNEED }, ALL, 0, 0 },
-    { "madvise", SYS_madvise, { 0, 0, MADV_HWPOISON }, ALL & ~W, 0, 0 },
+    { "madvise", SYS_madvise, { 0, 0, MADV_HWPOISON }, ALL & ~(W | J), 0, 0 },
     { "mlock", SYS_mlock, { 0, 0 }, M, 0, 0 },
     /* what all have */
-    { "read", SYS_read, { 99, 0, 0 }, ALL, 0, 0 },
+    { "read", SYS_read, { 99, 0, 0 }, ALL & ~J, 0, 0 },
     { "write", SYS_write, { 99, 0, 0 }, ALL, 0, 0 },
-    { "recvfrom", SYS_recvfrom, { 99, 0, 0 }, ALL, 0, 0 },
+    { "recvfrom", SYS_recvfrom, { 99, 0, 0 }, ALL & ~J, 0, 0 },
     { "getpid", SYS_getpid, { 0 }, ALL, 0, 0 },
 };
 

@@ -587,7 +587,9 @@ a_budget_is_a_lifetime(void **state)
     other = worker(P256);
     for (int i = 0; i < 3; i++)
         must_sign(fd, P256);
-    assert_int_equal(ask(fd, P256, &reply), ERR_EOF);
+    assert_int_equal(ask(fd, P256, &reply), ERR_OK);
+    assert_int_equal(reply.status, KEYWIRE_SPENT);
+    assert_int_not_equal(ask(fd, P256, &reply), ERR_OK);
     log_holds("keeper_refused", "service=p256", "reason=signing_budget");
     must_sign(other, P256);
     close(fd);

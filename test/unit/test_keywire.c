@@ -118,7 +118,11 @@ replies_follow_the_page(void **state)
     assert_true(keywire_reply_ok(&reply, KEYWIRE_REPLY_HEAD));
     reply.len = 1;
     assert_false(keywire_reply_ok(&reply, KEYWIRE_REPLY_HEAD + 1));
-    reply = (struct keywire_reply){ .status = 2 };
+    reply.status = KEYWIRE_SPENT;
+    assert_false(keywire_reply_ok(&reply, KEYWIRE_REPLY_HEAD + 1));
+    reply.len = 0;
+    assert_true(keywire_reply_ok(&reply, KEYWIRE_REPLY_HEAD));
+    reply = (struct keywire_reply){ .status = 3 };
     assert_false(keywire_reply_ok(&reply, KEYWIRE_REPLY_HEAD));
 }
 

@@ -441,6 +441,8 @@ a_broken_answer_ends_the_pair(void **state)
     answered(&reply, KEYWIRE_REPLY_HEAD + 70, true, true);
     reply = (struct keywire_reply){ .status = KEYWIRE_FAILED };
     answered(&reply, KEYWIRE_REPLY_HEAD, true, false); /* an honest no */
+    reply.status = KEYWIRE_SPENT;
+    answered(&reply, KEYWIRE_REPLY_HEAD, true, true);
     reply =
         (struct keywire_reply){ .status = KEYWIRE_OK, .len = KEYWIRE_SIG_MAX };
     /* TLS 1.2 gives exactly the room of such a signature */
