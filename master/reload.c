@@ -367,6 +367,7 @@ say_failed(struct master *master, const struct why *why, int64_t now)
     if (strcmp(master->retry_reason, why->text) == 0)
         return;
     text_copy(master->retry_reason, why->text, sizeof(master->retry_reason));
+    status_notify(master);
     log_begin(&line, LOG_L_ERROR, "reload_failed");
     log_text(&line, "reason", why->text);
     log_int(&line, "generation", master->gen->number);
@@ -428,7 +429,6 @@ attempt(struct master *master)
     }
     now = clock_ms();
     say_failed(master, &why, now);
-    status_notify(master);
     master->retry_at = now < master->retry_until ? now + RETRY_EVERY_MS : 0;
 }
 
