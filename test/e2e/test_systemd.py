@@ -5,6 +5,7 @@ import ctypes
 import functools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -281,6 +282,18 @@ def test_units_verify(units):
     socket_unit.write_text(socket_unit.read_text().replace("[Socket]", "[Socket]\nAccept=yes"))
     code, words = analyze("verify", "--man=no", "./mtlsd@.service", "./mtlsd.socket", cwd=units)
     assert (code, said(words)) == (0, [])
+
+
+def test_notify_reload_is_a_drop_in(units):
+    """systemd 253 and newer take it whole; an older one stumbles over the type and nothing else."""
+    version = int(re.search(r"systemd (\d+)", subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True,
+                                                             timeout=DEADLINE, check=True).stdout)[1])
+    (units / "mtlsd.service.d").mkdir()
+    shutil.copy(ETC / "examples" / "notify-reload.conf", units / "mtlsd.service.d")
+    _, words = analyze("verify", "--man=no", "./mtlsd.service", cwd=units)
+    unknown = [line for line in said(words) if "notify-reload.conf" in line]
+    assert said(words) == unknown and len(unknown) == (0 if version >= 253 else 1), words
+    assert all("service type" in line for line in unknown)
 
 
 @pytest.mark.parametrize("name,most", [("mtlsd.service", 3.1), ("mtlsd@.service", 2.8)])
