@@ -13,12 +13,17 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define LISTEN_ALLOWED "PORT, IPV4:PORT, [IPV6]:PORT or unix:/path"
+#define LISTEN_ALLOWED \
+    "PORT, IPV4:PORT, [IPV6]:PORT, unix:/path or systemd:NAME"
 #define UPSTREAM_ALLOWED                                                   \
     "HOST:PORT, [IPV6]:PORT, tls://HOST:PORT, unix:/path or respond:CODE " \
     "\"text\""
 #define PORT_ALLOWED "a port is a number from 1 to 65535"
 #define TLS_PORT     443
+#define PASSED                   \
+    "abcdefghijklmnopqrstuvwxyz" \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+    "0123456789._-@"
 
 static bool
 starts(const char *text, const char *with)
@@ -82,6 +87,23 @@ parse_unix(const char *path, struct addr *out, struct why *why)
     out->kind = ADDR_UNIX;
     memcpy(&out->sa, &un, sizeof(un));
     out->sa_len = sizeof(un);
+    return ERR_OK;
+}
+
+/* parse_systemd - name is what stands behind `systemd:`; the manager allows more
+ * (systemd.socket(5), FileDescriptorName=), but nothing that is of use */
+static enum err
+parse_systemd(const char *name, struct addr *out, struct why *why)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len >= sizeof(out->host) || strspn(name, PASSED) != len)
+        return why_set(why, ERR_FORMAT,
+                       "write systemd: and a name of 1 to %zu letters, digits, "
+                       "'.', '_', '-', '@'",
+                       sizeof(out->host) - 1);
+    out->kind = ADDR_SYSTEMD;
+    (void)text_copy(out->host, name, sizeof(out->host));
     return ERR_OK;
 }
 
@@ -250,6 +272,8 @@ addr_parse_listen(const char *text, struct addr out[2], size_t *count,
     *count = 1;
     if (starts(text, "unix:"))
         return parse_unix(text + 5, &out[0], why);
+    if (starts(text, "systemd:"))
+        return parse_systemd(text + 8, &out[0], why);
     if (unknown_scheme(text))
         return no_scheme(text, LISTEN_ALLOWED, why);
     return listen_one(text, &out[0], why);
@@ -407,8 +431,19 @@ addr_is_local(const struct addr *addr)
         return strcmp(addr->host, "localhost") == 0;
     case ADDR_IP:
         return ip_is_loopback(&addr->sa);
+    case ADDR_SYSTEMD:
+        return false;
     }
     return false;
+}
+
+struct addr
+addr_of(const struct sockaddr_storage *sa, socklen_t len)
+{
+    struct addr addr = { .sa = *sa, .sa_len = len };
+
+    addr.kind = sa->ss_family == AF_UNIX ? ADDR_UNIX : ADDR_IP;
+    return addr;
 }
 
 /* text_unix - the path of a socket: NUL-terminated, abstract, or none */

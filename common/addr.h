@@ -12,6 +12,7 @@ enum addr_kind {
     ADDR_UNIX,    /* sa holds a path */
     ADDR_NAME,    /* host and port: to be resolved by the connector */
     ADDR_RESPOND, /* the built-in answer: code, body */
+    ADDR_SYSTEMD, /* sockets passed at start under the name in host */
 };
 
 struct addr {
@@ -20,7 +21,7 @@ struct addr {
     struct sockaddr_storage sa; /* ADDR_IP, ADDR_UNIX */
     socklen_t sa_len;
     uint16_t port;  /* ADDR_IP, ADDR_NAME; host order */
-    char host[256]; /* ADDR_NAME, and the host as written for ADDR_IP */
+    char host[256]; /* ADDR_NAME, ADDR_SYSTEMD; as written for ADDR_IP */
     int code;       /* ADDR_RESPOND: 200-599 */
     char *body;     /* ADDR_RESPOND: owned by the configuration */
     char *text;     /* as written; owned by the configuration */
@@ -29,7 +30,7 @@ struct addr {
 #define ADDR_TEXT_MAX 128 /* longest result of addr_text, with its NUL */
 
 /*
- * addr_parse_listen - PORT | HOST:PORT | [V6]:PORT | unix:/path
+ * addr_parse_listen - PORT | HOST:PORT | [V6]:PORT | unix:/path | systemd:NAME
  * HOST is an IPv4 address or `localhost` (127.0.0.1) here: a listener is never
  * resolved. PORT alone means all of IPv4 and of IPv6: two results.
  * out holds up to 2, *count says how many. Does not set body or text.
@@ -50,8 +51,12 @@ enum err addr_parse_upstream(const char *text, struct addr *out,
 bool addr_is_host(const char *text);
 
 /* addr_is_local - loopback, unix socket or built-in: plaintext may go there.
- * A name is local only when it is `localhost`. */
+ * A name is local only when it is `localhost`; a socket that is passed never,
+ * before it is there (addr_of). */
 bool addr_is_local(const struct addr *addr);
+
+/* addr_of - the address of a socket as the system tells it */
+struct addr addr_of(const struct sockaddr_storage *sa, socklen_t len);
 
 /*
  * addr_text - a socket address for logs: 192.0.2.9:40112, [2001:db8::1]:443,

@@ -38,6 +38,8 @@ clash(const struct addr *a, const struct addr *b)
 {
     if (a->kind != b->kind || a->sa.ss_family != b->sa.ss_family)
         return false;
+    if (a->kind == ADDR_SYSTEMD)
+        return strcmp(a->host, b->host) == 0;
     if (a->kind == ADDR_UNIX)
         return memcmp(&a->sa, &b->sa, a->sa_len) == 0;
     if (a->port != b->port || a->port == 0)
@@ -99,6 +101,7 @@ check_plain(struct conf_build *build, size_t number)
 
     for (i = 0; i < s->listen.count && conf_plaintext_refused(place); i++) {
         if (addr_is_local(&item[i]) ||
+            item[i].kind == ADDR_SYSTEMD || /* listen.c, once it is there */
             (i > 0 && strcmp(item[i].text, item[i - 1].text) == 0))
             continue;
         conf_tell(build, place->file, conf_line(place, "listen"),

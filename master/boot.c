@@ -28,6 +28,7 @@
 #include "master/listen.h"
 #include "master/logger.h"
 #include "master/master.h"
+#include "master/passed.h"
 #include "master/pidfile.h"
 #include "master/reader.h"
 #include "master/version.h"
@@ -113,30 +114,60 @@ raise_limits(struct master *master, const struct conf *conf, struct why *why)
     return ERR_OK;
 }
 
+/* open_listener - one address of a service: a socket, or what was passed */
+static enum err
+open_listener(const struct master *master, const struct conf_service *service,
+              const struct addr *addr, struct pool *pool, struct why *why)
+{
+    enum err err;
+    int fd;
+
+    if (addr->kind == ADDR_SYSTEMD)
+        return listen_passed(addr, &pool->listen_fd, &pool->listen_count, why);
+    err =
+        listen_open(service, addr, master->ids.uid, master->ids.gid, &fd, why);
+    if (err != ERR_OK)
+        return err;
+    pool->listen_fd =
+        mem_array(pool->listen_fd, pool->listen_count + 1, sizeof(fd));
+    pool->listen_fd[pool->listen_count++] = fd;
+    return ERR_OK;
+}
+
 /* open_pool - a service's sockets and the pair that its workers report on */
 static enum err
 open_pool(const struct master *master, const struct conf_service *service,
           struct pool *pool, struct why *why)
 {
-    enum err err;
+    enum err err = ERR_OK;
     size_t i;
 
     text_copy(pool->name, service->name, sizeof(pool->name));
     pool->service = -1;
     pool->leash[0] = pool->leash[1] = pool->old_leash = -1;
-    pool->listen_fd = mem_new(service->listen.count * sizeof(int));
-    for (i = 0; i < service->listen.count; i++) {
-        err = listen_open(service, &service->listen.item[i], master->ids.uid,
-                          master->ids.gid, &pool->listen_fd[i], why);
-        if (err != ERR_OK)
-            return err;
-        pool->listen_count++;
-        /* now: a worker that moved it would have a page of its own for it */
-        err = fdio_move(&pool->listen_fd[i], FILTERS_SHARED_FD, why);
-        if (err != ERR_OK)
-            return err;
-    }
-    return ERR_OK;
+    for (i = 0; err == ERR_OK && i < service->listen.count; i++)
+        err =
+            open_listener(master, service, &service->listen.item[i], pool, why);
+    /* now: a worker that moved it would have a page of its own for it */
+    for (i = 0; err == ERR_OK && i < pool->listen_count; i++)
+        if (!passed_has(pool->listen_fd[i]))
+            err = fdio_move(&pool->listen_fd[i], FILTERS_SHARED_FD, why);
+    return err;
+}
+
+/* all_named - a socket that was passed and that nobody serves would keep its
+ * clients waiting for ever */
+static enum err
+all_named(struct why *why)
+{
+    const char *unused = passed_unused();
+
+    if (unused == NULL)
+        return ERR_OK;
+    return why_set(why, ERR_CONF,
+                   "a socket was passed under the name %.64s, and no service "
+                   "listens there (listen = systemd:%.64s)",
+                   unused, unused);
 }
 
 static enum err
@@ -149,7 +180,7 @@ open_pools(struct master *master, const struct conf *conf, struct why *why)
     master->pool_count = conf->service_count;
     for (i = 0; err == ERR_OK && i < conf->service_count; i++)
         err = open_pool(master, &conf->service[i], &master->pool[i], why);
-    return err;
+    return err == ERR_OK ? all_named(why) : err;
 }
 
 static void
@@ -466,6 +497,7 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
         say_listening(master);
         status_unsafe(master);
         say_ready(master);
+        status_notify(master);
     } else if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
         log_simple(LOG_L_WARN, "pid_file", "could not be emptied");
     return err;

@@ -7,7 +7,9 @@
 #include "master/listen.h"
 #include "common/fdio.h"
 #include "common/ids.h"
+#include "common/mem.h"
 #include "common/tcp.h"
+#include "master/passed.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -146,6 +148,56 @@ listen_open(const struct conf_service *service, const struct addr *addr,
     else
         *fd = s;
     return err;
+}
+
+enum err
+listen_passed(const struct addr *addr, int **fd, size_t *count, struct why *why)
+{
+    size_t at = 0, before = *count;
+    enum err err = ERR_OK;
+    int s;
+
+    while (err == ERR_OK && (s = passed_next(addr->host, &at)) >= 0) {
+        *fd = mem_array(*fd, *count + 1, sizeof(**fd));
+        (*fd)[(*count)++] = s;
+        err = passed_check(s, addr->host, why);
+    }
+    if (err == ERR_OK && *count == before)
+        return why_set(why, ERR_CONF,
+                       "listen %s: no socket of that name was passed "
+                       "(LISTEN_FDS), but %s",
+                       addr->text, passed_names());
+    return err;
+}
+
+enum err
+listen_plain(const struct conf_service *service, const int *fd, size_t count,
+             struct why *why)
+{
+    struct sockaddr_storage sa;
+    char text[ADDR_TEXT_MAX];
+    struct addr addr;
+    socklen_t len;
+    size_t i;
+
+    if (service->listen_tls || service->unsafe_plaintext)
+        return ERR_OK;
+    for (i = 0; i < count; i++) {
+        len = sizeof(sa);
+        if (getsockname(fd[i], (struct sockaddr *)&sa, &len) != 0)
+            return why_errno(why, ERR_SYS, "getsockname");
+        addr = addr_of(&sa, len);
+        if (addr_is_local(&addr))
+            continue;
+        return why_set(
+            why, ERR_CONF,
+            "[service %s]: other machines can connect to %s, and "
+            "with listen_tls = no what comes there is neither "
+            "encrypted nor verified (unsafe_plaintext = yes, if that "
+            "is meant)",
+            service->name, addr_text((const struct sockaddr *)&sa, len, text));
+    }
+    return ERR_OK;
 }
 
 void

@@ -16,6 +16,19 @@ enum err listen_open(const struct conf_service *service,
                      const struct addr *addr, uid_t owner, gid_t group, int *fd,
                      struct why *why);
 
+/* listen_passed - what a service manager passed under the address's name is put
+ * behind the *count descriptors of *fd, which grows. ERR_CONF: nothing was;
+ * ERR_SYS: no listening stream socket. */
+enum err listen_passed(const struct addr *addr, int **fd, size_t *count,
+                       struct why *why);
+
+/* listen_plain - is a service with listen_tls = no out of reach for other
+ * machines, or unsafe_plaintext? By the sockets themselves, which the
+ * configuration may not know (systemd:) or no longer name (a reload).
+ * ERR_CONF: it is not. */
+enum err listen_plain(const struct conf_service *service, const int *fd,
+                      size_t count, struct why *why);
+
 /*
  * listen_tune - how accepted connections behave: at boot and after every reload
  * No delays, dead_peer_timeout, and on a TLS listener nobody hears of a client

@@ -12,6 +12,7 @@
 #include "master/crew.h"
 #include "master/judging.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/overstay.h"
 
 #include <errno.h>
@@ -105,7 +106,7 @@ due(struct master *master)
         renew_due, renew_expiry,  reload_retry, stop_due,         judging_due,
         admit_due, reap_kill_due, overstay_due, reports_full_due, spawn_fill,
     };
-    int64_t next = CLOCK_NEVER, now = clock_ms(), when;
+    int64_t now = clock_ms(), next = notify_watchdog(now), when;
     size_t i;
 
     for (i = 0; i < sizeof(look) / sizeof(*look); i++)

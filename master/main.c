@@ -12,7 +12,9 @@
 #include "master/context.h"
 #include "master/daemon.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/options.h"
+#include "master/passed.h"
 #include "master/version.h"
 
 #include <stdio.h>
@@ -87,6 +89,10 @@ start(struct conf *conf, bool background)
         err = why_set(&why, ERR_CONF,
                       "-d has no standard error to log to: set log = syslog "
                       "or log = FILE");
+    if (err == ERR_OK)
+        err = passed_take(&why);
+    if (err == ERR_OK)
+        err = notify_open(&why);
     if (err == ERR_OK && background)
         err = daemon_fork(&answer_fd, &why);
     if (err == ERR_OK && chdir("/") != 0)

@@ -192,6 +192,8 @@ void stop_helpers(struct master *master);
 
 /* status.c - SIGUSR1: what is going on, into the log */
 void status_log(struct master *master);
+/* status_notify - the same in a sentence, to the service manager: we serve */
+void status_notify(const struct master *master);
 /* status_unsafe - what the running generation does that it should not: at
  * start, after a reload, in every status */
 void status_unsafe(const struct master *master);

@@ -20,6 +20,7 @@
 #include "master/listen.h"
 #include "master/logger.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/overstay.h"
 
 #include <fcntl.h>
@@ -265,8 +266,10 @@ say_reloaded(struct master *master)
 static void
 settle(struct master *master)
 {
-    if (master->announce != 0 && master->lingering == 0)
-        say_reloaded(master);
+    if (master->announce == 0 || master->lingering > 0)
+        return;
+    say_reloaded(master);
+    status_notify(master);
 }
 
 void
@@ -319,12 +322,34 @@ switch_to(struct master *master, struct generation *gen, struct turn *turns)
     spawn_fill(master, clock_ms());
 }
 
+/* plain_is_near - a plain service may have a listener from a time when it was
+ * none, or one of somebody else's making */
+static enum err
+plain_is_near(const struct master *master, const struct conf *conf,
+              struct why *why)
+{
+    enum err err = ERR_OK;
+    size_t i;
+
+    for (i = 0; err == ERR_OK && i < master->pool_count; i++) {
+        const struct pool *pool = &master->pool[i];
+        int service = find_service(conf, pool->name);
+
+        if (service >= 0)
+            err = listen_plain(&conf->service[service], pool->listen_fd,
+                               pool->listen_count, why);
+    }
+    return err;
+}
+
 enum err
 reload_adopt(struct master *master, struct generation *gen, struct why *why)
 {
     struct turn *turns = NULL;
     enum err err;
 
+    if ((err = plain_is_near(master, gen->conf, why)) != ERR_OK)
+        return err;
     master->last_number = gen->number; /* the connector has heard of it */
     err = introduce(master, gen, why);
     if (err == ERR_OK)
@@ -347,6 +372,7 @@ say_failed(struct master *master, const struct why *why, int64_t now)
     if (strcmp(master->retry_reason, why->text) == 0)
         return;
     text_copy(master->retry_reason, why->text, sizeof(master->retry_reason));
+    status_notify(master);
     log_begin(&line, LOG_L_ERROR, "reload_failed");
     log_text(&line, "reason", why->text);
     log_int(&line, "generation", master->gen->number);
@@ -431,6 +457,7 @@ reload_now(struct master *master)
 void
 reload_again(struct master *master)
 {
+    notify_reloading();
     master->retry_reason[0] = '\0';
     master->retry_until =
         master->must_reload

@@ -11,6 +11,9 @@
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/master.h"
+#include "master/notify.h"
+
+#include <stdio.h>
 
 /* for crew_each: the members of one pool */
 struct sum {
@@ -95,6 +98,22 @@ status_unsafe(const struct master *master)
                 service->route[j].side.verify == CONF_VERIFY_NONE)
                 unverified(service, &service->route[j]);
     }
+}
+
+void
+status_notify(const struct master *master)
+{
+    char text[sizeof(master->retry_reason) + 64];
+    int len;
+
+    if (master->phase != MASTER_RUN) /* it has heard STOPPING=1 */
+        return;
+    len = snprintf(text, sizeof(text), "serving, generation %u",
+                   master->gen->number);
+    if (master->retry_reason[0] != '\0')
+        snprintf(text + len, sizeof(text) - (size_t)len, "; reload failed: %s",
+                 master->retry_reason);
+    notify_ready(text);
 }
 
 void

@@ -15,10 +15,13 @@
 #include "master/generation.h"
 #include "master/keeper.h"
 #include "master/master.h"
+#include "master/notify.h"
+#include "master/passed.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,9 +32,13 @@ void
 stop_listening(struct pool *pool)
 {
     while (pool->listen_count > 0) {
-        /* busy workers hold copies, and nobody may queue up there */
-        shutdown(pool->listen_fd[--pool->listen_count], SHUT_RDWR);
-        fdio_close(&pool->listen_fd[pool->listen_count]);
+        int *fd = &pool->listen_fd[--pool->listen_count];
+
+        /* busy workers hold copies, and nobody may queue up there; but where
+         * others go on listening, everybody may */
+        if (!passed_has(*fd))
+            shutdown(*fd, SHUT_RDWR);
+        fdio_close(fd);
     }
 }
 
@@ -61,9 +68,12 @@ static void
 say_stopping(struct master *master, const char *signal)
 {
     struct log_line line;
+    char status[64];
     size_t busy = 0;
 
     crew_each(master->crew, count_busy, &busy);
+    snprintf(status, sizeof(status), "stopping, %zu sessions left", busy);
+    notify_stopping(status);
     log_begin(&line, LOG_L_NOTICE, "stopping");
     log_text(&line, "signal", signal);
     log_int(&line, "sessions", (long long)busy);

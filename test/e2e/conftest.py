@@ -156,6 +156,7 @@ class Starter:
     server   a pki.Cert instead of the EC one;  anchors  a list of pki.Cert instead of the root
     user     start as this uid;  sections  more sections;  text  the whole configuration
     files    {name: content} put beside the configuration;  wait=False  do not wait until it is ready
+    binary   what is run in place of mtlsd;  fds  descriptors that it inherits
     """
 
     def __init__(self, request, binary, pki, home):
@@ -177,10 +178,10 @@ class Starter:
         return home
 
     def __call__(self, *, server=None, anchors=None, user=None, sections=None, mtlsd=None, text=None, files=None,
-                 wait=True, args=(), prepare=None, env=None, at=None, **service):
+                 wait=True, args=(), prepare=None, env=None, at=None, binary=None, fds=(), **service):
         home = self.furnish(at or self.home(user or 0), server, anchors, files)
         config = text or render(self.sections(user, sections, mtlsd, **service))
-        daemon = Daemon(self.binary, home, config, user=user, args=args, prepare=prepare, env=env)
+        daemon = Daemon(binary or self.binary, home, config, user=user, args=args, prepare=prepare, env=env, fds=fds)
         self.daemons.append(daemon)
         daemon.start()
         return daemon.ready() if wait else daemon

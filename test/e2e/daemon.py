@@ -132,7 +132,7 @@ class Home:
 class Daemon:
     """One mtlsd in the foreground, or whatever it is that `args` make of it."""
 
-    def __init__(self, binary, home, config, *, user=None, args=(), prepare=None, env=None):
+    def __init__(self, binary, home, config, *, user=None, args=(), prepare=None, env=None, fds=()):
         self.binary = binary
         self.home = home
         self.config = home.put("mtlsd.conf", config)
@@ -140,6 +140,7 @@ class Daemon:
         self.user = user  # start as this uid; None: as we are
         self.args = args
         self.prepare = prepare
+        self.fds = fds  # that it inherits
         self.env = env or ENVIRONMENT
         self.lines = []
         self.events = []
@@ -153,7 +154,7 @@ class Daemon:
         ids = {"user": self.user, "group": self.user, "extra_groups": []} if ROOT and self.user else {}
         self.popen = subprocess.Popen([str(self.binary), "-f", str(self.config), *self.args], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.home.path,
-                                      start_new_session=True, preexec_fn=self.prepare, env=self.env, **ids)
+                                      start_new_session=True, preexec_fn=self.prepare, env=self.env, pass_fds=self.fds, **ids)
         threading.Thread(target=self._read, daemon=True).start()
         return self
 

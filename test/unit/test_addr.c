@@ -54,6 +54,26 @@ listen_forms(void **state)
 }
 
 static void
+listen_passed_forms(void **state)
+{
+    struct addr out[2];
+    struct why why;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(addr_parse_listen("systemd:web.socket", out, &count, &why),
+                     ERR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(out[0].kind, ADDR_SYSTEMD);
+    assert_string_equal(out[0].host, "web.socket");
+    assert_false(addr_is_local(&out[0]));
+    assert_int_equal(addr_parse_listen("127.0.0.1:80", out, &count, &why),
+                     ERR_OK);
+    out[0] = addr_of(&out[0].sa, out[0].sa_len);
+    assert_true(addr_is_local(&out[0]));
+}
+
+static void
 listen_refusals(void **state)
 {
     static const char *const rows[] = {
@@ -81,7 +101,11 @@ listen_refusals(void **state)
         "unix:",
         "unix:x",
         "UNIX:/x",
-        "systemd:x",
+        "systemd:",
+        "systemd:a b",
+        "systemd:a:b",
+        "systemd:/x",
+        "SYSTEMD:x",
         "tls://1.2.3.4:80",
         "respond:200 \"x\"",
         "[fe80::1%lo]:80",
@@ -323,6 +347,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_without_port),
         cmocka_unit_test(listen_forms),
+        cmocka_unit_test(listen_passed_forms),
         cmocka_unit_test(listen_refusals),
         cmocka_unit_test(upstream_forms),
         cmocka_unit_test(respond_keeps_its_text),

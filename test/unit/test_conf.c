@@ -311,7 +311,8 @@ static const char full[] =
     "verify = none\n"
     "upstream = respond:404 \"it's, gone\" ; really\n"
     "[service semicolon]\n"
-    "listen = unix:/run/s\n" PAIR "upstream = 'respond:200 \"a; b # c\"'\n";
+    "listen = unix:/run/s, systemd:web.socket\n" PAIR
+    "upstream = 'respond:200 \"a; b # c\"'\n";
 
 static struct conf *
 load_full(const char *name)

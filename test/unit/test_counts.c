@@ -15,6 +15,7 @@
 #include "master/admit.h"
 #include "master/crew.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/master.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -493,6 +494,7 @@ setup(void **state)
     master.crew = crew_new();
     master.crew_max = WORKERS - 20;
     master.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    master.judging = judging_new();
     assert_int_equal(board_new(WORKERS, &master.board, NULL), ERR_OK);
     assert_int_equal(bans_new(&master.bans, NULL), ERR_OK);
     assert_int_equal(admit_new(2, WORKERS, &master.admit, NULL), ERR_OK);
