@@ -12,6 +12,7 @@ enum addr_kind {
     ADDR_UNIX,    /* sa holds a path */
     ADDR_NAME,    /* host and port: to be resolved by the connector */
     ADDR_RESPOND, /* the built-in answer: code, body */
+    ADDR_EXEC,    /* a program of this machine: text, from `exec:` on */
 };
 
 struct addr {
@@ -41,6 +42,7 @@ enum err addr_parse_listen(const char *text, struct addr out[2], size_t *count,
 /*
  * addr_parse_upstream - HOST:PORT | [V6]:PORT | unix:/path | tls://HOST[:PORT]
  * | respond:CODE "text" (body is allocated; the caller owns it)
+ * | exec:/path words (words.h; nothing but the kind is set)
  * https://x is an error that says: write tls://x:443.
  */
 enum err addr_parse_upstream(const char *text, struct addr *out,
@@ -49,9 +51,14 @@ enum err addr_parse_upstream(const char *text, struct addr *out,
 /* addr_is_host - a host name, or an address without brackets and port */
 bool addr_is_host(const char *text);
 
-/* addr_is_local - loopback, unix socket or built-in: plaintext may go there.
+/* addr_is_local - loopback, unix socket, built-in or program: plaintext may go
+ * there.
  * A name is local only when it is `localhost`. */
 bool addr_is_local(const struct addr *addr);
+
+/* addr_command - what stands behind `exec:`, for words_split; NULL: it is
+ * another kind */
+const char *addr_command(const struct addr *addr);
 
 /*
  * addr_text - a socket address for logs: 192.0.2.9:40112, [2001:db8::1]:443,

@@ -134,6 +134,7 @@ describe(const struct addr *addr, struct connector_order *packet)
         memcpy(packet->host, addr->host, sizeof(packet->host));
         return true;
     case ADDR_RESPOND:
+    case ADDR_EXEC:
         return false;
     }
     return false;
