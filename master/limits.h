@@ -30,4 +30,13 @@ void limits_short(unsigned long processes,
 /* limits_child - for jailed children: core 0, no more files than `descriptors`
  * (0: leave), no file growth (RLIMIT_FSIZE 0), RLIMIT_NPROC 0 */
 enum err limits_child(unsigned long descriptors, struct why *why);
+/* how many of what a program may have; 0: what we may */
+struct limits_program {
+    unsigned long files, memory, processes;
+    unsigned long cpu; /* seconds */
+};
+
+/* limits_program_set - in a child that is to run one: soft and hard. 0, or -1
+ * and errno. */
+int limits_program_set(const struct limits_program *limits);
 #endif
