@@ -85,7 +85,7 @@ static const struct {
 
 /* say_kinds - what holds each of them, beyond ids, capabilities, no_new_privs */
 static void
-say_kinds(struct log_line *line, bool jail, bool fenced)
+say_kinds(struct log_line *line, bool jail, bool fenced, bool runs)
 {
     char text[192];
     size_t len = 0;
@@ -99,6 +99,9 @@ say_kinds(struct log_line *line, bool jail, bool fenced)
             fence ? "+landlock" : "",
             filters_get(kinds[i].filter) != NULL ? "+seccomp" : "");
     }
+    /* a filter or a fence of its own would be its programs' too */
+    if (runs)
+        (void)snprintf(text + len, sizeof(text) - len, " runner");
     log_text(line, "processes", text);
 }
 
@@ -127,7 +130,7 @@ say(const struct master *master, const struct conf *conf, const char *closed,
     log_int(&line, "landlock", landlock_abi());
     log_text(&line, "seccomp", filters_text());
     log_text(&line, "lacks", extras_lacking());
-    say_kinds(&line, master->jail.fd >= 0, fenced);
+    say_kinds(&line, master->jail.fd >= 0, fenced, master->runner_count > 0);
     if (!master->ids.root)
         log_text(&line, "reason",
                  "started as an ordinary user: no jail, no change of ids");
