@@ -92,8 +92,9 @@ check_upstream(const struct check *c)
              "upstream: a program is for a connection and not for a request: "
              "exec: needs protocol = tcp, where the client's HTTP goes through "
              "as it is");
-    else if (respond && up->count > 1)
-        TELL(c, "upstream", "upstream: respond: stands alone");
+    else if ((respond || exec) && up->count > 1)
+        TELL(c, "upstream", "upstream: %s: stands alone",
+             respond ? "respond" : "exec");
     else if (mixed)
         TELL(c, "upstream",
              "upstream: some begin with tls:// and some do not; a list is all "
