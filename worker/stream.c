@@ -203,6 +203,7 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
 {
     stream->fd = fd;
     stream->ssl = ssl;
+    stream->program = false;
     stream->read_events = POLLIN;
     stream->write_events = POLLOUT;
     stream->shut = stream->read_eof = false;

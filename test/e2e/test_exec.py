@@ -127,6 +127,19 @@ def test_environment(served, pki):
     assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pki.client().crt.read_text())).hexdigest() == have["MTLSD_SHA256"]
 
 
+def test_hostile_certificate(served, pki):
+    """Whatever stands in a name is one line of printable ASCII in one variable, and starts no function of a shell."""
+    evil = '() { :;}; echo $(id) "quoted"=1\nPATH=/tmp\x1b[2J'
+    cert = pki.issue("client-of-exec", subject="/O=Example/CN=" + evil)
+    _, come = served("exec:/usr/bin/env -0", client=cert)
+    client = come()
+    client.close_notify()
+    have = dict(item.split("=", 1) for item in client.recv_all().decode("ascii").rstrip("\0").split("\0"))
+    assert have["PATH"].startswith("/usr/local") and "id" not in have
+    assert have["MTLSD_CN"].startswith(r"\x28) { :;}; echo $(id)")
+    assert all(0x20 <= ord(c) < 0x7f for value in have.values() for c in value)
+
+
 def test_nothing_of_the_daemon(served):
     _, come = served("exec:/usr/bin/env", env=ENVIRONMENT | {"SECRET_OF_THE_DAEMON": "1", "LD_DEBUG_OUTPUT": "/tmp"})
     assert not {"SECRET_OF_THE_DAEMON", "LD_DEBUG_OUTPUT", "HOME"} & set(environment(come))
