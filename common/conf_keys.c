@@ -217,7 +217,7 @@ const struct conf_key conf_keys[] = {
             0, HOUR, false),
     IN_EXEC("exec_files", CONF_T_LONG, exec.files, "256", 8, 1048576, false),
     IN_EXEC("exec_memory", CONF_T_SIZE_NONE, exec.memory, "none",
-            1024 * KILO, LONG_MAX, false),
+            1024 * KILO, INT64_C(1) << 40, false),
     IN_EXEC("exec_processes", CONF_T_LIMIT, exec.processes, "none",
             1, 1048576, false),
     IN_EXEC("exec_cpu", CONF_T_TIME_NONE, exec.cpu, "none",
