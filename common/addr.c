@@ -7,6 +7,7 @@
 #include "common/addr.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/words.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -15,11 +16,12 @@
 
 #define LISTEN_ALLOWED \
     "PORT, IPV4:PORT, [IPV6]:PORT, unix:/path or systemd:NAME"
-#define UPSTREAM_ALLOWED                                                   \
-    "HOST:PORT, [IPV6]:PORT, tls://HOST:PORT, unix:/path or respond:CODE " \
-    "\"text\""
+#define UPSTREAM_ALLOWED                                                 \
+    "HOST:PORT, [IPV6]:PORT, tls://HOST:PORT, unix:/path, respond:CODE " \
+    "\"text\" or exec:/path"
 #define PORT_ALLOWED "a port is a number from 1 to 65535"
 #define TLS_PORT     443
+#define EXEC         "exec:"
 #define PASSED                   \
     "abcdefghijklmnopqrstuvwxyz" \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
@@ -318,6 +320,22 @@ parse_respond(const char *text, struct addr *out, struct why *why)
     return ERR_OK;
 }
 
+/* parse_exec - text stands behind `exec:` */
+static enum err
+parse_exec(const char *text, struct addr *out, struct why *why)
+{
+    struct words words;
+
+    out->kind = ADDR_EXEC;
+    return words_split(text, &words, why);
+}
+
+const char *
+addr_command(const struct addr *addr)
+{
+    return addr->kind == ADDR_EXEC ? addr->text + strlen(EXEC) : NULL;
+}
+
 /* parse_url - somebody wrote https://x: say what to write instead */
 static enum err
 parse_url(const char *text, struct why *why)
@@ -381,6 +399,8 @@ addr_parse_upstream(const char *text, struct addr *out, struct why *why)
         return parse_unix(text + 5, out, why);
     if (starts(text, "respond:"))
         return parse_respond(text + 8, out, why);
+    if (starts(text, EXEC))
+        return parse_exec(text + strlen(EXEC), out, why);
     if (starts(text, "https://") || starts(text, "http://"))
         return parse_url(text, why);
     if (starts(text, "tls://")) {
@@ -426,6 +446,7 @@ addr_is_local(const struct addr *addr)
     switch (addr->kind) {
     case ADDR_UNIX:
     case ADDR_RESPOND:
+    case ADDR_EXEC:
         return true;
     case ADDR_NAME:
         return strcmp(addr->host, "localhost") == 0;

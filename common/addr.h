@@ -13,6 +13,7 @@ enum addr_kind {
     ADDR_NAME,    /* host and port: to be resolved by the connector */
     ADDR_RESPOND, /* the built-in answer: code, body */
     ADDR_SYSTEMD, /* sockets passed at start under the name in host */
+    ADDR_EXEC,    /* a program of this machine: text, from `exec:` on */
 };
 
 struct addr {
@@ -42,6 +43,7 @@ enum err addr_parse_listen(const char *text, struct addr out[2], size_t *count,
 /*
  * addr_parse_upstream - HOST:PORT | [V6]:PORT | unix:/path | tls://HOST[:PORT]
  * | respond:CODE "text" (body is allocated; the caller owns it)
+ * | exec:/path words (words.h; nothing but the kind is set)
  * https://x is an error that says: write tls://x:443.
  */
 enum err addr_parse_upstream(const char *text, struct addr *out,
@@ -50,13 +52,17 @@ enum err addr_parse_upstream(const char *text, struct addr *out,
 /* addr_is_host - a host name, or an address without brackets and port */
 bool addr_is_host(const char *text);
 
-/* addr_is_local - loopback, unix socket or built-in: plaintext may go there.
- * A name is local only when it is `localhost`; a socket that is passed never,
- * before it is there (addr_of). */
+/* addr_is_local - loopback, unix socket, built-in or program: plaintext may go
+ * there. A name is local only when it is `localhost`; a socket that is passed
+ * never, before it is there (addr_of). */
 bool addr_is_local(const struct addr *addr);
 
 /* addr_of - the address of a socket as the system tells it */
 struct addr addr_of(const struct sockaddr_storage *sa, socklen_t len);
+
+/* addr_command - what stands behind `exec:`, for words_split; NULL: it is
+ * another kind */
+const char *addr_command(const struct addr *addr);
 
 /*
  * addr_text - a socket address for logs: 192.0.2.9:40112, [2001:db8::1]:443,

@@ -323,6 +323,14 @@ conf_errors_free(struct conf_errors *errors)
     errors->count = 0;
 }
 
+const char *
+conf_command(const struct conf_service *service)
+{
+    const struct conf_addrs *own = &service->route[0].upstream;
+
+    return own->count > 0 ? addr_command(&own->item[0]) : NULL;
+}
+
 const struct conf_service *
 conf_service_find(const struct conf *conf, const char *name)
 {

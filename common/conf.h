@@ -112,6 +112,18 @@ struct conf_route {
     struct conf_header *header;
 };
 
+/* how a program runs (upstream = exec:) */
+struct conf_exec {
+    char *user;  /* NULL: not given; required as root */
+    char *group; /* NULL: the user's primary group */
+    char *dir;
+    int64_t kill_timeout; /* ms, from the end of its session to SIGTERM */
+    long files;           /* RLIMIT_NOFILE; the next two: 0 is none */
+    long memory;          /* RLIMIT_AS, bytes */
+    long processes;       /* RLIMIT_NPROC */
+    int64_t cpu;          /* RLIMIT_CPU, ms; 0: none */
+};
+
 /* one [service NAME] */
 struct conf_service {
     char name[CONF_NAME_MAX + 1];
@@ -149,6 +161,7 @@ struct conf_service {
     int64_t keepalive_timeout; /* http: between requests */
     long head_max;             /* bytes */
     long headers_max;
+    struct conf_exec exec;
     bool unsafe_plaintext;
     size_t route_count;       /* at least 1 */
     struct conf_route *route; /* [0] the service's own, then its [route]s */
@@ -195,6 +208,10 @@ void conf_print(const struct conf *conf, FILE *out);
  */
 void conf_fixed_changes(const struct conf *running, const struct conf *fresh,
                         void (*tell)(void *ctx, const char *what), void *ctx);
+
+/* conf_command - the program that serves its clients, as written behind exec:;
+ * NULL: it has an upstream, an answer, or routes */
+const char *conf_command(const struct conf_service *service);
 
 /* conf_workers_max - the most workers that the service may have */
 long conf_workers_max(const struct conf_service *service);

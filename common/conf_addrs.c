@@ -60,12 +60,14 @@ add_addr(const struct convert *c, const char *text, struct conf_addrs *addrs)
     return ERR_OK;
 }
 
-/* split_addrs - respond: takes the rest of the value, commas and quotes too */
+/* split_addrs - respond: and exec: take the rest of the value, commas and quotes
+ * too */
 static enum err
 split_addrs(const struct convert *c, struct conf_list *out)
 {
     if (c->key->type == CONF_T_UPSTREAM &&
-        strncmp(c->text, "respond:", strlen("respond:")) == 0) {
+        (strncmp(c->text, "respond:", strlen("respond:")) == 0 ||
+         strncmp(c->text, "exec:", strlen("exec:")) == 0)) {
         conf_list_add(out, c->text);
         return ERR_OK;
     }

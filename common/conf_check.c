@@ -77,6 +77,7 @@ check_needs(const struct check *c)
     bool plain = !c->service->listen_tls && !unsound(c, "listen_tls");
     bool tcp =
         c->service->protocol == CONF_PROTOCOL_TCP && !unsound(c, "protocol");
+    bool program = conf_command(c->service) != NULL || unsound(c, "upstream");
     const struct scan_section *section = c->place->section;
     const struct conf_key *key;
     size_t i;
@@ -85,7 +86,11 @@ check_needs(const struct check *c)
         key = conf_key_find(CONF_IN_SERVICE, section->entry[i].key);
         if (key == NULL)
             continue;
-        if (key->need == CONF_NEED_TLS && plain)
+        if (key->need == CONF_NEED_EXEC && !program)
+            TELL(c, key->name,
+                 "%s has no meaning without an upstream that begins with exec:",
+                 key->name);
+        else if (key->need == CONF_NEED_TLS && plain)
             client_key(c, key);
         else if (key->need == CONF_NEED_HTTP && tcp)
             TELL(c, section->entry[i].key, "%s needs protocol = http",

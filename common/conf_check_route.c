@@ -75,18 +75,26 @@ check_upstream(const struct check *c)
 {
     static const char *const keys[] = { "upstream", NULL };
     const struct conf_addrs *up = &c->route->upstream;
-    bool mixed = false, respond = false;
+    bool mixed = false, respond = false, exec = false;
     size_t i;
 
     if (!touches(c, keys))
         return;
     for (i = 0; i < up->count; i++) {
         respond |= up->item[i].kind == ADDR_RESPOND;
+        exec |= up->item[i].kind == ADDR_EXEC;
         mixed |= up->item[i].tls != up->item[0].tls;
         check_plain(c, &up->item[i]);
     }
-    if (respond && up->count > 1)
-        TELL(c, "upstream", "upstream: respond: stands alone");
+    if (exec && c->service->protocol == CONF_PROTOCOL_HTTP &&
+        !conf_unsound(c->build, c->home, "protocol"))
+        TELL(c, "upstream",
+             "upstream: a program is for a connection and not for a request: "
+             "exec: needs protocol = tcp, where the client's HTTP goes through "
+             "as it is");
+    else if ((respond || exec) && up->count > 1)
+        TELL(c, "upstream", "upstream: %s: stands alone",
+             respond ? "respond" : "exec");
     else if (mixed)
         TELL(c, "upstream",
              "upstream: some begin with tls:// and some do not; a list is all "

@@ -100,6 +100,11 @@ static const struct conf_word tls_words[] = {
         CONF_IN_SERVICE, name, type, offsetof(struct conf_service, field), \
             preset, min, max, NULL, false, CONF_NEED_HTTP                  \
     }
+#define IN_EXEC(name, type, field, preset, min, max, fixed)                \
+    {                                                                      \
+        CONF_IN_SERVICE, name, type, offsetof(struct conf_service, field), \
+            preset, min, max, NULL, fixed, CONF_NEED_EXEC                  \
+    }
 #define IN_BOTH(name, type, field, preset, words)                             \
     {                                                                         \
         CONF_IN_BOTH, name, type, offsetof(struct conf_route, field), preset, \
@@ -214,6 +219,18 @@ const struct conf_key conf_keys[] = {
             1, HOUR),
     IN_HTTP("head_max", CONF_T_SIZE, head_max, "16k", KILO, 1024 * KILO),
     IN_HTTP("headers_max", CONF_T_LONG, headers_max, "100", 1, 1000),
+    IN_EXEC("exec_user", CONF_T_ID, exec.user, NULL, 0, 0, true),
+    IN_EXEC("exec_group", CONF_T_ID, exec.group, NULL, 0, 0, true),
+    IN_EXEC("exec_dir", CONF_T_PATH, exec.dir, "/", 0, 0, false),
+    IN_EXEC("exec_kill_timeout", CONF_T_TIME, exec.kill_timeout, "5s",
+            0, HOUR, false),
+    IN_EXEC("exec_files", CONF_T_LONG, exec.files, "256", 8, 1048576, false),
+    IN_EXEC("exec_memory", CONF_T_SIZE_NONE, exec.memory, "none",
+            1024 * KILO, INT64_C(1) << 40, false),
+    IN_EXEC("exec_processes", CONF_T_LIMIT, exec.processes, "none",
+            1, 1048576, false),
+    IN_EXEC("exec_cpu", CONF_T_TIME_NONE, exec.cpu, "none",
+            SECOND, LONGEST, false),
     IN_SERVICE("unsafe_plaintext", CONF_T_BOOL, unsafe_plaintext, "no", 0, 0,
                NULL, false),
 

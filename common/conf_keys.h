@@ -24,6 +24,7 @@ enum conf_need {
     CONF_NEED_TLS,          /* listen_tls = yes */
     CONF_NEED_HTTP,         /* protocol = http */
     CONF_NEED_UPSTREAM_TLS, /* an upstream that begins with tls:// */
+    CONF_NEED_EXEC,         /* one that begins with exec: */
 };
 
 enum conf_type {                 /* what the field is */
@@ -41,8 +42,9 @@ enum conf_type {                 /* what the field is */
                  CONF_T_COUNT, /* the same, or never, which is 0 */
                  CONF_T_RANGE, /* two longs in a row: MIN-MAX, or N for both */
                  CONF_T_SIZE,  /* long: bytes, with a unit k m g */
-                 CONF_T_OCTAL, /* long */
-                 CONF_T_TIME,  /* int64_t in ms, within min..max */
+                 CONF_T_SIZE_NONE, /* the same, or none, which is 0 */
+                 CONF_T_OCTAL,     /* long */
+                 CONF_T_TIME,      /* int64_t in ms, within min..max */
                  CONF_T_TIME_NEVER, /* the same, or never, which is CLOCK_NEVER */
                  CONF_T_TIME_NONE, /* the same, or none, which is 0 */
                  CONF_T_LIMIT, /* long, within min..max, or none, which is 0 */

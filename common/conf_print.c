@@ -80,6 +80,8 @@ meant(const struct conf_key *key, const struct conf_service *service,
         return service->protocol == CONF_PROTOCOL_HTTP;
     case CONF_NEED_UPSTREAM_TLS:
         return route->tls;
+    case CONF_NEED_EXEC:
+        return conf_command(service) != NULL;
     case CONF_NEED_NOTHING:
         break;
     }

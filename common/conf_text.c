@@ -81,7 +81,8 @@ addrs_text(const struct conf_key *key, const struct conf_addrs *addrs)
     char *text = NULL;
     size_t i;
 
-    if (addrs->count == 1 && item[0].kind == ADDR_RESPOND)
+    if (addrs->count == 1 &&
+        (item[0].kind == ADDR_RESPOND || item[0].kind == ADDR_EXEC))
         return written(mem_copy(item[0].text));
     for (i = 0; i < addrs->count; i++) {
         /* PORT alone became two addresses with the same text */
@@ -100,7 +101,9 @@ long_text(const struct conf_key *key, long value)
 
     if (key->type == CONF_T_OCTAL)
         return conf_printed("0%lo", value);
-    if (key->type == CONF_T_SIZE)
+    if (key->type == CONF_T_SIZE_NONE && value == 0)
+        return mem_copy("none");
+    if (key->type == CONF_T_SIZE || key->type == CONF_T_SIZE_NONE)
         return mem_copy(text_size_print(value, size, sizeof(size)));
     if (key->type == CONF_T_COUNT && value == 0)
         return mem_copy("never");
@@ -173,6 +176,7 @@ conf_value_text(const struct conf_key *key, const void *base)
     case CONF_T_COUNT:
     case CONF_T_LIMIT:
     case CONF_T_SIZE:
+    case CONF_T_SIZE_NONE:
     case CONF_T_OCTAL:
         return long_text(key, *(const long *)field);
     case CONF_T_TIME:

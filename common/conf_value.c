@@ -90,15 +90,21 @@ static enum err
 set_size(const struct convert *c, long *out)
 {
     const struct conf_key *key = c->key;
+    bool none_ok = key->type == CONF_T_SIZE_NONE;
     char min[32], max[32];
 
+    if (none_ok && strcmp(c->text, "none") == 0) {
+        *out = 0;
+        return ERR_OK;
+    }
     if (text_size(c->text, (long)key->min, (long)key->max, out) == ERR_OK)
         return ERR_OK;
     return why_set(
         c->why, ERR_CONF,
-        "allowed are sizes from %s to %s, with a unit k m g or without",
+        "allowed are sizes from %s to %s, with a unit k m g or without%s",
         text_size_print((long)key->min, min, sizeof(min)),
-        text_size_print((long)key->max, max, sizeof(max)));
+        text_size_print((long)key->max, max, sizeof(max)),
+        none_ok ? ", and none" : "");
 }
 
 static enum err
@@ -222,6 +228,7 @@ set(const struct convert *c, void *field)
     case CONF_T_NETS:
         return conf_set_nets(c, field);
     case CONF_T_SIZE:
+    case CONF_T_SIZE_NONE:
         return set_size(c, field);
     case CONF_T_OCTAL:
         return set_octal(c, field);
@@ -312,6 +319,7 @@ keep_of(const struct conf_key *key)
     case CONF_T_COUNT:
     case CONF_T_LIMIT:
     case CONF_T_SIZE:
+    case CONF_T_SIZE_NONE:
     case CONF_T_OCTAL:
     case CONF_T_WORD:
         return KEEP_LONG;

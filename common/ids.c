@@ -59,6 +59,31 @@ find_group(const char *name)
         fclose(file);
     return entry;
 }
+
+/* find_members - getgrouplist(3) over /etc/group; -1: more than the room */
+static int
+find_members(const char *name, gid_t gid, gid_t *out, int room)
+{
+    FILE *file = fopen("/etc/group", "re");
+    const struct group *entry;
+    int count = 0;
+
+    out[count++] = gid;
+    while (file != NULL && count <= room && (entry = fgetgrent(file)) != NULL) {
+        char *const *member = entry->gr_mem;
+
+        while (*member != NULL && strcmp(*member, name) != 0)
+            member++;
+        if (*member == NULL || entry->gr_gid == gid)
+            continue;
+        if (count < room)
+            out[count] = entry->gr_gid;
+        count++;
+    }
+    if (file != NULL)
+        fclose(file);
+    return count <= room ? count : -1;
+}
 #else
 static const struct passwd *
 find_user(const char *name, uid_t uid)
@@ -70,6 +95,12 @@ static const struct group *
 find_group(const char *name)
 {
     return getgrnam(name);
+}
+
+static int
+find_members(const char *name, gid_t gid, gid_t *out, int room)
+{
+    return getgrouplist(name, gid, out, &room) < 0 ? -1 : room;
 }
 #endif
 
@@ -103,4 +134,25 @@ ids_group(const char *name, gid_t *gid)
     if (entry != NULL)
         *gid = entry->gr_gid;
     return entry != NULL;
+}
+
+bool
+ids_members(const char *user, gid_t gid, gid_t *out, size_t *count)
+{
+    unsigned number;
+    const struct passwd *entry = ids_number(user, &number)
+                                     ? find_user(NULL, number)
+                                     : find_user(user, 0);
+    char name[64];
+    int found = 1;
+
+    out[0] = gid;
+    if (entry != NULL) {
+        /* the next look-up may use the same memory */
+        (void)snprintf(name, sizeof(name), "%s", entry->pw_name);
+        found = find_members(name, gid, out, (int)*count);
+    }
+    if (found >= 0)
+        *count = (size_t)found;
+    return found >= 0;
 }

@@ -2,6 +2,7 @@
 #ifndef COMMON_IDS_H
 #define COMMON_IDS_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /*
@@ -18,4 +19,8 @@ bool ids_user(const char *name, uid_t *uid, gid_t *gid);
 /* ids_user_group - the primary group of a number */
 bool ids_user_group(uid_t uid, gid_t *gid);
 bool ids_group(const char *name, gid_t *gid);
+/* ids_members - the groups that a user, by name or number, is a member of, gid
+ * among them. *count in: room in out; out: how many. False: more than the
+ * room. A number without a user has gid alone. */
+bool ids_members(const char *user, gid_t gid, gid_t *out, size_t *count);
 #endif

@@ -51,6 +51,7 @@
     REASON(UPSTREAM_TLS, "upstream_tls", 80, NULL)                             \
     REASON(UPSTREAM_REFUSED_OUR_CERTIFICATE,                                   \
            "upstream_refused_our_certificate", 80, "upstream_cert")            \
+    REASON(EXEC_FAILED, "exec_failed", 80, NULL)                               \
     REASON(SNI_UNKNOWN, "sni_unknown", 112, "sni_strict")                      \
     REASON(CLIENT_EOF, "client_eof", -1, NULL)                                 \
     REASON(UPSTREAM_EOF, "upstream_eof", -1, NULL)                             \

@@ -87,6 +87,19 @@ fixed_descriptors(const struct conf *conf)
     return 4 * conf->service_count + 128;
 }
 
+/* per_worker - descriptors for each worker in the process that needs most: a
+ * pair in the connector; in a runner the pair and the program's 2 */
+static unsigned long
+per_worker(const struct conf *conf)
+{
+    size_t i;
+
+    for (i = 0; i < conf->service_count; i++)
+        if (conf_command(&conf->service[i]) != NULL)
+            return 2;
+    return 1;
+}
+
 /*
  * raise_limits - the connector has a pair for each worker: it must hold all of
  * one generation, and ought to hold as many of older ones, whose sessions go on
@@ -94,13 +107,13 @@ fixed_descriptors(const struct conf *conf)
 static enum err
 raise_limits(struct master *master, const struct conf *conf, struct why *why)
 {
-    unsigned long workers = most_workers(conf), have;
+    unsigned long workers = most_workers(conf), have, each = per_worker(conf);
     unsigned long fixed = fixed_descriptors(conf);
     unsigned long crew =
         2 * workers < BOOT_CREW_LEAST ? BOOT_CREW_LEAST : 2 * workers;
     struct limits_need need = {
-        .descriptors = workers + fixed,
-        .wanted = crew + fixed,
+        .descriptors = each * workers + fixed,
+        .wanted = each * crew + fixed,
         .locked = keymem_need(conf->service_count),
         .processes = 2 * workers + BOOT_PROCESSES,
     };
@@ -108,8 +121,8 @@ raise_limits(struct master *master, const struct conf *conf, struct why *why)
 
     if (err != ERR_OK)
         return err;
-    if (crew > have - fixed)
-        crew = have - fixed;
+    if (crew > (have - fixed) / each)
+        crew = (have - fixed) / each;
     master->crew_max = crew < BOOT_CREW_MOST ? crew : BOOT_CREW_MOST;
     return ERR_OK;
 }
@@ -143,7 +156,7 @@ open_pool(const struct master *master, const struct conf_service *service,
     size_t i;
 
     text_copy(pool->name, service->name, sizeof(pool->name));
-    pool->service = -1;
+    pool->service = pool->runner = -1;
     pool->leash[0] = pool->leash[1] = pool->old_leash = -1;
     for (i = 0; err == ERR_OK && i < service->listen.count; i++)
         err =
@@ -204,6 +217,20 @@ say_listening(const struct master *master)
                      addr_text((struct sockaddr *)&sa, len, text));
             log_send(&line);
         }
+}
+
+/* plan_runners - who runs the programs of which pool */
+static enum err
+plan_runners(struct master *master, const struct conf *conf, struct why *why)
+{
+    int *of = mem_new((conf->service_count + 1) * sizeof(*of));
+    enum err err =
+        runners_plan(conf, &master->runner, &master->runner_count, of, why);
+
+    for (size_t i = 0; err == ERR_OK && i < conf->service_count; i++)
+        master->pool[i].runner = of[i];
+    free(of);
+    return err;
 }
 
 /* strict - must every part of the confinement hold? */
@@ -313,6 +340,8 @@ helpers(struct master *master, const struct conf *conf, struct why *why)
         err = connector_start(
             &master->ids, strict(master, conf) && landlock_abi() > 0,
             global->resolve_interval, &master->connector, why);
+    for (size_t i = 0; err == ERR_OK && i < master->runner_count; i++)
+        err = runner_start(&master->runner[i], why);
     return err;
 }
 
@@ -342,6 +371,8 @@ open_all(struct master *master, const struct conf *conf, struct why *why)
 
     if (err == ERR_OK)
         err = open_pools(master, conf, why);
+    if (err == ERR_OK)
+        err = plan_runners(master, conf, why);
     if (err == ERR_OK && conf->global.pid_file != NULL)
         err = pidfile_open(conf->global.pid_file, &master->pid_fd, why);
     if (err == ERR_OK)
@@ -392,12 +423,13 @@ say_limits(const struct master *master, const struct conf *conf)
 {
     unsigned long workers = most_workers(conf);
     unsigned long processes = 2 * workers + BOOT_PROCESSES;
-    unsigned long descriptors = 2 * workers + fixed_descriptors(conf);
+    unsigned long each = per_worker(conf);
+    unsigned long descriptors = each * 2 * workers + fixed_descriptors(conf);
 
     limits_short(processes, say_short, &processes);
     if (master->crew_max < 2 * workers)
         say_short(&descriptors, "LimitNOFILE",
-                  master->crew_max + fixed_descriptors(conf));
+                  each * master->crew_max + fixed_descriptors(conf));
 }
 
 static void

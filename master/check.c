@@ -6,13 +6,30 @@
  */
 #include "master/check.h"
 #include "common/conf.h"
+#include "common/mem.h"
 #include "master/drop.h"
 #include "master/fence.h"
 #include "master/generation.h"
+#include "master/runner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* plan_runners - can it be said who programs run as? */
+static enum err
+plan_runners(const struct conf *conf, struct why *why)
+{
+    struct runner *runner;
+    size_t count;
+    int *of = mem_new((conf->service_count + 1) * sizeof(*of));
+    enum err err = runners_plan(conf, &runner, &count, of, why);
+
+    free(runner);
+    free(of);
+    return err;
+}
 
 /* dry_run - in the child: drop as boot does, read as boot does */
 static enum err
@@ -27,6 +44,8 @@ dry_run(struct conf *conf, struct why *why)
 
     err = drop_resolve(global->user, global->group, global->groups.item,
                        global->groups.count, &ids, why);
+    if (err == ERR_OK)
+        err = plan_runners(conf, why);
     if (err == ERR_OK && ids.root)
         err = fence_plan(conf, &fence, why);
     if (err == ERR_OK)

@@ -6,6 +6,7 @@
  */
 #include "master/confinement.h"
 #include "common/landlock.h"
+#include "common/text.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -76,7 +77,7 @@ confinement_try_landlock(struct why *why)
 }
 
 const char *
-confinement_kinds(bool jail, bool fenced, bool seccomp)
+confinement_kinds(bool jail, bool fenced, bool seccomp, bool runs)
 {
     static char text[256];
     size_t len = 0;
@@ -89,5 +90,7 @@ confinement_kinds(bool jail, bool fenced, bool seccomp)
             kinds[i].name, jail && kinds[i].jailed ? "+jail" : "",
             in ? "+landlock" : "", seccomp ? "+seccomp" : "");
     }
+    if (runs)
+        text_copy(text + len, " runner", sizeof(text) - len);
     return text;
 }

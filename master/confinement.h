@@ -21,6 +21,8 @@ enum err confinement_try_landlock(struct why *why);
  * jail, seccomp  are they active?
  * fenced         Landlock around the master; around the others where there is
  *                one.
+ * runs           there are runners, which none of these hold: it would hold
+ *                their programs too.
  */
-const char *confinement_kinds(bool jail, bool fenced, bool seccomp);
+const char *confinement_kinds(bool jail, bool fenced, bool seccomp, bool runs);
 #endif

@@ -3,62 +3,13 @@
  *
  * Owns starting it and what it is told: where services may connect, which pair
  * belongs to whom.
- * Must never connect to anything, nor wait for a connector that hangs.
+ * Must never connect to anything.
  */
 #include "master/connector.h"
-#include "common/clock.h"
-#include "common/fdio.h"
 #include "common/text.h"
 #include "master/connector_main.h"
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include "master/helper.h"
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define HELLO_MS 10000 /* confinement takes a millisecond */
-#define ORDER_MS 5000  /* the longest that the master waits for it to listen */
-
-/* hello - wait until the child is confined, or says why it is not */
-static enum err
-hello(int control, struct why *why)
-{
-    struct pollfd item = { .fd = control, .events = POLLIN };
-    int64_t deadline = clock_deadline(HELLO_MS);
-    struct connector_hello packet;
-    size_t len = sizeof(packet);
-    enum err err;
-    int n;
-
-    do {
-        n = poll(&item, 1, clock_left(deadline));
-    } while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return why_set(why, ERR_SYS, "the connector does not come up");
-    err = fdio_recv(control, &packet, &len, NULL, NULL, MSG_DONTWAIT, why);
-    if (err != ERR_OK || len != sizeof(packet))
-        return why_set(why, ERR_SYS, "the connector died while it came up");
-    packet.text[sizeof(packet.text) - 1] = '\0';
-    if (packet.err != ERR_OK)
-        return why_set(why, packet.err == ERR_PRIV ? ERR_PRIV : ERR_SYS,
-                       "connector: %s", packet.text);
-    return ERR_OK;
-}
-
-/* patience - no order may block the master for ever */
-static enum err
-patience(int control, struct why *why)
-{
-    struct timeval limit = { .tv_sec = ORDER_MS / 1000 };
-
-    if (setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) !=
-        0)
-        return why_errno(why, ERR_SYS, "connector: SO_SNDTIMEO");
-    return ERR_OK;
-}
 
 enum err
 connector_start(const struct drop_ids *ids, bool confine_strict,
@@ -69,35 +20,9 @@ connector_start(const struct drop_ids *ids, bool confine_strict,
         .strict = confine_strict,
         .resolve_ms = resolve_ms,
     };
-    int pair[2];
-    enum err err;
 
-    out->pid = 0;
-    out->control = -1;
-    if ((err = fdio_pair(pair, why)) != ERR_OK)
-        return err;
-    setup.control = pair[1];
-    if ((out->pid = fork()) == 0)
-        connector_main(&setup);
-    fdio_close(&pair[1]);
-    if (out->pid < 0)
-        err = why_errno(why, ERR_SYS, "fork");
-    if (err == ERR_OK)
-        err = patience(pair[0], why);
-    if (err == ERR_OK)
-        err = hello(pair[0], why);
-    if (err == ERR_OK) {
-        out->control = pair[0];
-        return ERR_OK;
-    }
-    fdio_close(&pair[0]);
-    if (out->pid > 0) {
-        (void)kill(out->pid, SIGKILL);
-        while (waitpid(out->pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
-    out->pid = 0;
-    return err;
+    return helper_start("connector", connector_main, &setup, &out->pid,
+                        &out->control, why);
 }
 
 /* order - one packet to the connector */
@@ -105,16 +30,8 @@ static enum err
 order(const struct connector *connector, const struct connector_order *packet,
       const int *fds, size_t count, struct why *why)
 {
-    enum err err;
-
-    if (connector->control < 0)
-        return why_set(why, ERR_SYS, "the connector is gone");
-    err = fdio_send_all(connector->control, packet, sizeof(*packet), fds, count,
-                        0, why);
-    if (err == ERR_AGAIN)
-        return why_set(why, ERR_SYS, "the connector takes no orders");
-    return err == ERR_OK ? ERR_OK
-                         : why_set(why, ERR_SYS, "the connector is gone");
+    return helper_order("connector", connector->control, packet,
+                        sizeof(*packet), fds, count, why);
 }
 
 /* describe - an address as an order; false: nothing to connect to */
@@ -135,6 +52,7 @@ describe(const struct addr *addr, struct connector_order *packet)
         return true;
     case ADDR_RESPOND:
     case ADDR_SYSTEMD:
+    case ADDR_EXEC:
         return false;
     }
     return false;

@@ -27,7 +27,7 @@ enum err connector_start(const struct drop_ids *ids, bool confine_strict,
 /*
  * connector_service - tell it where (generation, service, route) may connect;
  * once for each route, before any worker of that service is registered.
- * Addresses that are ADDR_RESPOND are left out; a route may have none, and must
+ * Addresses that are ADDR_RESPOND or ADDR_EXEC are left out; a route may have none, and must
  * be told all the same.
  * name    of the service, for the log. policy: see connwire.h.
  * dead_peer_ms  tcp_dead_peer of every connection.

@@ -17,6 +17,7 @@
 #include "common/tcp.h"
 #include "common/text.h"
 #include "master/filters.h"
+#include "master/helper.h"
 #include "master/limits.h"
 #include "master/names.h"
 #include "master/pick.h"
@@ -494,17 +495,17 @@ fence(bool strict, struct why *why)
 }
 
 static enum err
-come_up(const struct connector_setup *setup, struct why *why)
+come_up(const struct connector_setup *setup, int control, struct why *why)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = &self };
     const struct limits_bound bound = { .memory = MEMORY, .forks = true };
-    int keep[] = { setup->control, log_fd() };
+    int keep[] = { control, log_fd() };
     enum err err;
 
     proctitle_set("connector");
     fdio_close_except(keep, sizeof(keep) / sizeof(keep[0]));
     self.source = SOURCE_CONTROL;
-    self.control = setup->control;
+    self.control = control;
     if ((self.epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
         epoll_ctl(self.epoll_fd, EPOLL_CTL_ADD, self.control, &event) != 0)
         return why_errno(why, ERR_SYS, "epoll");
@@ -519,21 +520,10 @@ come_up(const struct connector_setup *setup, struct why *why)
 }
 
 void
-connector_main(const struct connector_setup *setup)
+connector_main(const void *setup, int control)
 {
-    struct connector_hello hello;
     struct why why = { "" };
-    enum err err = come_up(setup, &why);
 
-    memset(&hello, 0, sizeof(hello));
-    hello.err = (int32_t)err;
-    (void)text_copy(hello.text, why.text, sizeof(hello.text));
-    if (fdio_send(setup->control, &hello, sizeof(hello), -1, 0, NULL) !=
-            ERR_OK &&
-        err == ERR_OK)
-        err = ERR_SYS;
-    if (err != ERR_OK)
-        _exit(err_exit(err));
+    helper_hello(control, come_up(setup, control, &why), &why);
     serve();
-    _exit(EXIT_OK);
 }

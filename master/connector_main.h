@@ -36,20 +36,14 @@ struct connector_order {
     char name[CONF_NAME_MAX + 1]; /* of the service, for the log */
 };
 
-/* the first packet, from the connector: confined, or why not */
-struct connector_hello {
-    int32_t err; /* enum err */
-    char text[256];
-};
-
 struct connector_setup {
-    int control;
     const struct drop_ids *ids;
     bool strict; /* no Landlock is an error */
     int64_t resolve_ms;
 };
 
-/* connector_main - the forked child: confine, say hello, serve. Exits 0 when
- * the master and all workers are gone. */
-_Noreturn void connector_main(const struct connector_setup *setup);
+/* connector_main - for helper_start: confine, say hello, serve. Returns when the
+ * master and all workers are gone.
+ * setup  a struct connector_setup. */
+void connector_main(const void *setup, int control);
 #endif

@@ -190,6 +190,52 @@ drop_resolve(const char *user, const char *group, char *const *groups,
     return err == ERR_OK ? check_ids(out, user, why) : err;
 }
 
+/* check_exec - what the ids of programs may be when we cannot change ids */
+static enum err
+check_exec(const struct drop_ids *ids, const char *user, struct why *why)
+{
+    if (ids->uid != geteuid())
+        return why_set(why, ERR_CONF,
+                       "exec_user = %s needs a start as root, this is uid %u",
+                       user, (unsigned)geteuid());
+    if (!is_member(ids->gid))
+        return why_set(why, ERR_CONF,
+                       "exec_group: group %u needs a start as root",
+                       (unsigned)ids->gid);
+    return ERR_OK;
+}
+
+enum err
+drop_resolve_exec(const char *user, const char *group, struct drop_ids *out,
+                  struct why *why)
+{
+    enum err err;
+
+    memset(out, 0, sizeof(*out));
+    if ((err = can_change_ids(&out->root, why)) != ERR_OK)
+        return err;
+    if (user == NULL && out->root)
+        return why_set(why, ERR_CONF,
+                       "exec_user is missing: who programs run as must be "
+                       "said when we are started as root");
+    out->uid = geteuid();
+    out->gid = getegid();
+    if (user != NULL)
+        err = resolve_user(user, group, out, why);
+    else if (group != NULL)
+        err = resolve_group(group, &out->gid, why);
+    if (err != ERR_OK)
+        return err;
+    if (!out->root)
+        return check_exec(out, user, why);
+    out->group_count = DROP_GROUPS_MAX;
+    if (!ids_members(user, out->gid, out->groups, &out->group_count))
+        return why_set(why, ERR_CONF,
+                       "exec_user = %s is in more than %d groups", user,
+                       DROP_GROUPS_MAX);
+    return ERR_OK;
+}
+
 /* empty_bounding - no later exec can gain what is not in here. Only with
  * CAP_SETPCAP; without it no_new_privs has to do. */
 static enum err
@@ -351,6 +397,26 @@ drop_now(const struct drop_ids *ids, unsigned caps, bool with_groups,
         err = read_ids(ids, why);
     if (err == ERR_OK && ids->root)
         err = read_groups(ids, with_groups, why);
+    return err;
+}
+
+enum err
+drop_exec(const struct drop_ids *ids, struct why *why)
+{
+    enum err err = ERR_OK;
+
+    if (ids->root)
+        err = change_ids(ids, true, why);
+    if (err == ERR_OK)
+        err = shrink(0, why);
+    if (err == ERR_OK && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        err = why_errno(why, ERR_PRIV, "PR_SET_DUMPABLE");
+    if (err == ERR_OK && ids->root && ids->uid != 0)
+        err = try_back(why);
+    if (err == ERR_OK)
+        err = read_ids(ids, why);
+    if (err == ERR_OK && ids->root)
+        err = read_groups(ids, true, why);
     return err;
 }
 

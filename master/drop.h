@@ -45,6 +45,24 @@ enum err drop_resolve(const char *user, const char *group, char *const *groups,
 enum err drop_now(const struct drop_ids *ids, unsigned caps, bool with_groups,
                   struct why *why);
 
+/*
+ * drop_resolve_exec - who a runner and its programs are (exec_user, exec_group),
+ * with the supplementary groups that the user has
+ * user NULL: the caller's own ids; as root that is an error, and uid 0 must be
+ * asked for by name or number. Not root: nobody else can be asked for.
+ * ERR_CONF: why speaks of the key.
+ */
+enum err drop_resolve_exec(const char *user, const char *group,
+                           struct drop_ids *out, struct why *why);
+
+/*
+ * drop_exec - become these ids for good, with no capability and not dumpable.
+ * Unlike drop_now it sets no no_new_privs and leaves the bounding set: both
+ * would pass to programs, and a setuid program would get nothing.
+ * ERR_PRIV: the process must end.
+ */
+enum err drop_exec(const struct drop_ids *ids, struct why *why);
+
 /* drop_caps_with - make caps effective, or none with 0; ERR_PRIV when they are
  * not permitted. Used around the one call that needs them. */
 enum err drop_caps_use(unsigned caps, struct why *why);

@@ -251,3 +251,38 @@ limits_child(unsigned long descriptors, struct why *why)
 
     return lower(&bound, why);
 }
+
+/* fix_program - soft and hard at most value */
+static int
+fix_program(unsigned resource, rlim_t value)
+{
+    struct rlimit limit;
+
+    if (value == 0)
+        return 0;
+    if (getrlimit(resource, &limit) != 0)
+        return -1;
+    if (limit.rlim_max > value)
+        limit.rlim_max = value;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit);
+}
+
+int
+limits_program_set(const struct limits_program *limits)
+{
+    const struct {
+        unsigned resource;
+        unsigned long value;
+    } rows[] = {
+        { RLIMIT_NOFILE, limits->files },
+        { RLIMIT_AS, limits->memory },
+        { RLIMIT_NPROC, limits->processes },
+        { RLIMIT_CPU, limits->cpu },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (fix_program(rows[i].resource, rows[i].value) != 0)
+            return -1;
+    return 0;
+}

@@ -53,4 +53,14 @@ enum err limits_child(unsigned long descriptors, struct why *why);
 /* limits_weigh - before a fork: how large is the heap that the child inherits?
  * Asked by limits_child it would be a page of memory more in each. */
 void limits_weigh(void);
+
+/* how many of what a program may have; 0: what we may */
+struct limits_program {
+    unsigned long files, memory, processes;
+    unsigned long cpu; /* seconds */
+};
+
+/* limits_program_set - in a child that is to run one: soft and hard. 0, or -1
+ * and errno. */
+int limits_program_set(const struct limits_program *limits);
 #endif

@@ -8,6 +8,7 @@
 #include "master/drop.h"
 #include "master/jail.h"
 #include "master/pool.h"
+#include "master/runner.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ struct pool_total {
 struct pool {
     char name[CONF_NAME_MAX + 1];
     int service; /* index in the running generation, -1: no longer there */
+    int runner;  /* index: who runs its program; -1: it had none at start */
     int *listen_fd;
     size_t listen_count;
     int report[2]; /* [0] ours, [1] the workers' */
@@ -70,6 +72,8 @@ struct master {
     size_t crew_max; /* what slots and descriptors are there for */
     struct judging *judging;
     struct connector connector;
+    size_t runner_count;
+    struct runner *runner; /* who runs programs; not many */
     int logger_control;
     pid_t logger_pid;
     int pid_fd; /* locked, -1: none */
@@ -187,7 +191,8 @@ void stop_listening(struct pool *pool);
 void stop_drain(struct master *master, const char *signal, int64_t now);
 void stop_now(struct master *master, const char *signal, int64_t now);
 int64_t stop_due(struct master *master, int64_t now);
-/* stop_helpers - after the last worker: connector, logger; wait for them */
+/* stop_helpers - after the last worker: connector, runners, logger; wait for
+ * them */
 void stop_helpers(struct master *master);
 
 /* status.c - SIGUSR1: what is going on, into the log */

@@ -97,7 +97,8 @@ say(const struct master *master, const struct conf *conf, const char *closed,
     log_text(&line, "seccomp", filters_text());
     log_text(&line, "lacks", extras_lacking());
     log_text(&line, "processes",
-             confinement_kinds(master->jail.fd >= 0, fenced, filtered));
+             confinement_kinds(master->jail.fd >= 0, fenced, filtered,
+                               master->runner_count > 0));
     if (master->degraded.text[0] != '\0')
         log_text(&line, "reason", master->degraded.text);
     else if (!master->ids.root)

@@ -219,6 +219,23 @@ keeper_lost(struct master *master, pid_t pid, int64_t now)
     reload_lost(master, now);
 }
 
+/* runner_ended - false: it is none */
+static bool
+runner_ended(struct master *master, pid_t pid, int status, int64_t now)
+{
+    for (size_t i = 0; i < master->runner_count; i++) {
+        struct runner *runner = &master->runner[i];
+
+        if (runner->pid != pid)
+            continue;
+        fdio_close(&runner->control);
+        runner->pid = 0;
+        lost(master, "runner_lost", status, now);
+        return true;
+    }
+    return false;
+}
+
 static void
 ended(struct master *master, pid_t pid, int status)
 {
@@ -235,9 +252,11 @@ ended(struct master *master, pid_t pid, int status)
         log_open(-1, log_level());
         master->logger_pid = 0;
         lost(master, "logger_lost", status, now);
-    } else if (!judging_ended(master, pid, status) && master->gen != NULL &&
-               master->gen->keepers != NULL &&
-               keepers_lost(master->gen->keepers, pid))
+    } else if (runner_ended(master, pid, status, now) ||
+               judging_ended(master, pid, status))
+        return;
+    else if (master->gen != NULL && master->gen->keepers != NULL &&
+             keepers_lost(master->gen->keepers, pid))
         keeper_lost(master, pid, now);
 }
 

@@ -121,6 +121,28 @@ build(struct master *master, struct generation **out, struct why *why)
     return err;
 }
 
+/* introduce_program - to who ran this service's program at the start */
+static enum err
+introduce_program(const struct master *master, const struct generation *gen,
+                  size_t index, struct why *why)
+{
+    const struct conf_service *service = &gen->conf->service[index];
+    size_t i = 0;
+
+    while (i < master->pool_count &&
+           strcmp(master->pool[i].name, service->name) != 0)
+        i++;
+    if (i == master->pool_count)
+        return ERR_OK; /* a new service: it waits for a restart altogether */
+    if (master->pool[i].runner < 0)
+        return why_set(why, ERR_CONF,
+                       "[service %s] has a program now and had none at the "
+                       "start: who would run it is made there, restart",
+                       service->name);
+    return runner_service(&master->runner[master->pool[i].runner], gen->number,
+                          (uint16_t)index, service, why);
+}
+
 /* introduce_service - every route's addresses, also when there are none */
 static enum err
 introduce_service(struct master *master, const struct generation *gen,
@@ -136,10 +158,25 @@ introduce_service(struct master *master, const struct generation *gen,
                                 &service->route[i].upstream,
                                 (enum conf_policy)service->route[i].policy,
                                 service->dead_peer_timeout, why);
+    if (err == ERR_OK && conf_command(service) != NULL)
+        err = introduce_program(master, gen, index, why);
     return err;
 }
 
-/* introduce - the connector must know a generation before its workers ask */
+/* disown - what connector and runners have heard of a generation is past */
+static void
+disown(struct master *master, unsigned number)
+{
+    struct why why;
+
+    if (connector_forget(&master->connector, number, &why) != ERR_OK)
+        log_simple(LOG_L_WARN, "connector", why.text);
+    for (size_t i = 0; i < master->runner_count; i++)
+        if (runner_forget(&master->runner[i], number, &why) != ERR_OK)
+            log_simple(LOG_L_WARN, "runner", why.text);
+}
+
+/* introduce - connector and runners must know a generation before its workers ask */
 static enum err
 introduce(struct master *master, const struct generation *gen, struct why *why)
 {
@@ -294,12 +331,9 @@ reload_left(struct master *master, struct crew_member *member)
 static void
 forget(struct master *master, struct generation *old)
 {
-    struct why why;
-
     if (old == NULL)
         return;
-    if (connector_forget(&master->connector, old->number, &why) != ERR_OK)
-        log_simple(LOG_L_WARN, "connector", why.text);
+    disown(master, old->number);
     generation_free(old);
     malloc_trim(0);
 }
@@ -355,7 +389,7 @@ reload_adopt(struct master *master, struct generation *gen, struct why *why)
     if (err == ERR_OK)
         err = turns_new(master->pool_count, &turns, why);
     if (err != ERR_OK) {
-        (void)connector_forget(&master->connector, gen->number, NULL);
+        disown(master, gen->number);
         return err;
     }
     switch_to(master, gen, turns);

@@ -31,13 +31,14 @@
 #define SHARED          3    /* leash, report, log */
 
 /* batch - workers that are forked one after the other, and introduced together:
- * a packet to keeper and connector carries the pairs of all */
+ * a packet to each helper carries the pairs of all */
 struct batch {
     struct master *master;
     struct pool *pool;
     size_t count;
     int keeper[POOL_BATCH_MAX]; /* workers' ends; -1: none needed */
     int connector[POOL_BATCH_MAX];
+    int runner[POOL_BATCH_MAX];
 };
 
 static void
@@ -45,6 +46,13 @@ close_all(int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         fdio_close(&fds[i]);
+}
+
+/* dialled - is it connected to? */
+static bool
+dialled(const struct addr *addr)
+{
+    return addr->kind != ADDR_RESPOND && addr->kind != ADDR_EXEC;
 }
 
 /* needs_connector - does any upstream have to be connected to? */
@@ -55,7 +63,7 @@ needs_connector(const struct conf_service *service)
 
     for (i = 0; i < service->route_count; i++)
         for (j = 0; j < service->route[i].upstream.count; j++)
-            if (service->route[i].upstream.item[j].kind != ADDR_RESPOND)
+            if (dialled(&service->route[i].upstream.item[j]))
                 return true;
     return false;
 }
@@ -126,7 +134,23 @@ meet_connector(struct batch *batch, struct why *why)
     return err;
 }
 
-/* meet - introduce the workers to keepers and connector; they learn from the
+static enum err
+meet_runner(struct batch *batch, struct why *why)
+{
+    const struct master *master = batch->master;
+    int theirs[POOL_BATCH_MAX];
+    enum err err = pairs_make(batch->count, batch->runner, theirs, why);
+
+    if (err != ERR_OK)
+        return err;
+    err = runner_workers(&master->runner[batch->pool->runner],
+                         master->gen->number, (uint16_t)batch->pool->service,
+                         theirs, batch->count, why);
+    close_all(theirs, batch->count);
+    return err;
+}
+
+/* meet - introduce the workers to keepers, connector, runner; they learn from the
  * pair whom they serve, before the worker exists */
 static enum err
 meet(struct batch *batch, struct why *why)
@@ -136,11 +160,13 @@ meet(struct batch *batch, struct why *why)
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < batch->count; i++)
-        batch->keeper[i] = batch->connector[i] = -1;
+        batch->keeper[i] = batch->connector[i] = batch->runner[i] = -1;
     if (needs_keeper(service))
         err = meet_keepers(batch, why);
     if (err == ERR_OK && needs_connector(service))
         err = meet_connector(batch, why);
+    if (err == ERR_OK && conf_command(service) != NULL)
+        err = meet_runner(batch, why);
     return err;
 }
 
@@ -164,7 +190,7 @@ static void
 keep_only(const struct worker_brief *brief, const struct master *master)
 {
     int few[64];
-    size_t count = 0, room = brief->listen_count + 7;
+    size_t count = 0, room = brief->listen_count + 8;
     int *keep = room <= sizeof(few) / sizeof(*few)
                     ? few
                     : mem_new(room * sizeof(*keep));
@@ -175,6 +201,7 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     keep[count++] = brief->report_fd;
     keep[count++] = brief->keeper_fd;
     keep[count++] = brief->connector_fd;
+    keep[count++] = brief->runner_fd;
     keep[count++] = master->jail.fd;
     keep[count++] = bans_fd(master->bans);
     keep[count++] = log_fd();
@@ -187,7 +214,7 @@ keep_only(const struct worker_brief *brief, const struct master *master)
 static enum err
 place(struct worker_brief *brief, int *listen_fd, struct why *why)
 {
-    int *own[] = { &brief->keeper_fd, &brief->connector_fd };
+    int *own[] = { &brief->keeper_fd, &brief->connector_fd, &brief->runner_fd };
     int log = log_fd();
     int *shared[SHARED] = { &brief->leash_fd, &brief->report_fd, &log };
     enum err err = ERR_OK;
@@ -246,6 +273,7 @@ brief_for(const struct batch *batch, size_t i, int slot)
         .report_fd = pool->report[1],
         .keeper_fd = batch->keeper[i],
         .connector_fd = batch->connector[i],
+        .runner_fd = batch->runner[i],
         .slot = board_slot(batch->master->board, slot),
         .bans = batch->master->bans,
         .pool = (unsigned)(pool - batch->master->pool),
@@ -307,6 +335,7 @@ fork_batch(struct batch *batch, struct why *why)
             err = fork_one(batch, i, why);
         fdio_close(&batch->keeper[i]);
         fdio_close(&batch->connector[i]);
+        fdio_close(&batch->runner[i]);
     }
     return err;
 }
@@ -318,7 +347,7 @@ failed(struct pool *pool, enum err err, const struct why *why, int64_t now)
     struct log_line line;
 
     pool_hold(&pool->throttle, now, SPAWN_FAILED_MS);
-    if (err != ERR_EOF) { /* else keeper_lost or connector_lost says it */
+    if (err != ERR_EOF) { /* else keeper_lost or its like says it */
         log_begin(&line, LOG_L_ERROR, "spawn_failed");
         log_text(&line, "service", pool->name);
         log_text(&line, "reason", why->text);

@@ -15,6 +15,8 @@
 
 #include <stdio.h>
 
+#include <string.h>
+
 /* for crew_each: the members of one pool */
 struct sum {
     const struct master *master;
@@ -84,6 +86,27 @@ unverified(const struct conf_service *service, const struct conf_route *route)
     log_send(&line);
 }
 
+/* as_root - the ids that boot found, whatever the user is called */
+static void
+as_root(const struct master *master, const struct conf_service *service)
+{
+    struct log_line line;
+
+    for (size_t i = 0; i < master->pool_count; i++) {
+        const struct pool *pool = &master->pool[i];
+
+        if (pool->runner < 0 || strcmp(pool->name, service->name) != 0 ||
+            master->runner[pool->runner].ids.uid != 0)
+            continue;
+        log_begin(&line, LOG_L_WARN, "program_as_root");
+        log_text(&line, "service", service->name);
+        log_text(&line, "program", service->route[0].upstream.item[0].text);
+        log_text(&line, "reason",
+                 "exec_user is root: who finds a fault in it has the machine");
+        log_send(&line);
+    }
+}
+
 void
 status_unsafe(const struct master *master)
 {
@@ -93,6 +116,8 @@ status_unsafe(const struct master *master)
     for (i = 0; i < conf->service_count; i++) {
         const struct conf_service *service = &conf->service[i];
 
+        if (conf_command(service) != NULL)
+            as_root(master, service);
         for (j = 0; j < service->route_count; j++)
             if (service->route[j].tls &&
                 service->route[j].side.verify == CONF_VERIFY_NONE)

@@ -5,8 +5,8 @@
  *                               |          SIGINT--> MASTER_END
  *                               +--no worker left--> MASTER_END
  *
- * Owns the order of the end: listeners, idle workers, sessions, keepers and
- * connector, logger. Every wait here is bounded.
+ * Owns the order of the end: listeners, idle workers, sessions, keepers,
+ * connector and runners, logger. Every wait here is bounded.
  */
 #include "common/clock.h"
 #include "common/fdio.h"
@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HELPERS_MS 2000 /* for connector and logger to end by themselves */
+#define HELPERS_MS 2000 /* for helpers to end by themselves */
 
 void
 stop_listening(struct pool *pool)
@@ -146,8 +146,9 @@ gone(pid_t pid, int64_t deadline)
 {
     while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
         if (clock_ms() >= deadline) {
-            kill(pid, SIGKILL);
-            waitpid(pid, NULL, 0);
+            /* a runner may be of another user: then it is left to itself */
+            if (kill(pid, SIGKILL) == 0)
+                waitpid(pid, NULL, 0);
             return;
         }
         poll(NULL, 0, 5);
@@ -163,7 +164,11 @@ stop_helpers(struct master *master)
     keepers_free(master->gen->keepers);
     master->gen->keepers = NULL;
     fdio_close(&master->connector.control);
+    for (size_t i = 0; i < master->runner_count; i++)
+        fdio_close(&master->runner[i].control);
     gone(master->connector.pid, deadline);
+    for (size_t i = 0; i < master->runner_count; i++)
+        gone(master->runner[i].pid, deadline);
     if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
         log_simple(LOG_L_WARN, "pid_file", "could not be emptied");
     log_simple(LOG_L_NOTICE, "stopped", NULL);

@@ -58,5 +58,5 @@ version_print(FILE *out)
     fprintf(out, "lacks: %s\n", extras_lacking());
     fprintf(out, "processes, as root: %s\n",
             confinement_kinds(true, landlock_abi() > 0,
-                              filters_compiled() && filter_known()));
+                              filters_compiled() && filter_known(), false));
 }

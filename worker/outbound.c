@@ -1,5 +1,6 @@
 /*
- * outbound.c - a connection to an upstream, with TLS on it where asked for
+ * outbound.c - a connection to an upstream, with TLS on it where asked for; or a
+ * program in its place
  *
  * Owns the order connect, handshake, and what a route needs for its TLS. Never
  * talks to a client.
@@ -7,11 +8,12 @@
 #include "worker/outbound.h"
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/fdio.h"
+#include "common/text.h"
 #include "worker/ground.h"
 #include "worker/worker.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DRAIN_MS  200 /* of a client's time: it waits for its own refusal */
 #define DRAIN_MAX 65536
@@ -88,21 +90,35 @@ drain(struct outbound *out)
     (void)stream_drain(&out->stream, DRAIN_MAX, clock_deadline(DRAIN_MS));
 }
 
-enum err
-outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
-              struct outbound *out, enum reason *reason, struct why *why)
+/* run - a program is the upstream */
+static enum err
+run(struct outbounds *outbounds, const struct program_client *client,
+    struct outbound *out, enum reason *reason, struct why *why)
+{
+    const struct worker_brief *brief = outbounds->brief;
+    const struct conf_service *service = brief->service;
+    enum err err = program_open(brief->runner_fd, service, client,
+                                service->connect_timeout, &out->program,
+                                &out->at.fd, reason, why);
+
+    (void)text_copy(out->at.text, service->route[0].upstream.item[0].text,
+                    sizeof(out->at.text));
+    out->open = true;
+    stream_init(&out->stream, out->at.fd, NULL, NULL);
+    out->stream.program = true;
+    return err;
+}
+
+/* dial - an upstream that is connected to */
+static enum err
+dial(struct outbounds *outbounds, int client_fd, size_t route,
+     struct outbound *out, enum reason *reason, struct why *why)
 {
     const struct conf_service *service = outbounds->brief->service;
     const struct conf_route *conf = &service->route[route];
     int64_t deadline = clock_deadline(service->connect_timeout);
     enum err err;
 
-    out->route = route;
-    out->at.fd = -1;
-    out->at.text[0] = out->at.local[0] = '\0';
-    if ((out->session = conf->tls ? outbounds->session : NULL) != NULL)
-        out->session->alert_sent = out->session->alert_received = -1;
-    *reason = REASON_INTERNAL;
     err = upstream_open(outbounds->brief->connector_fd, client_fd,
                         (uint16_t)route, &conf->upstream,
                         service->connect_timeout, &out->at, reason, why);
@@ -118,6 +134,34 @@ outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
     else if (err == ERR_TLS)
         drain(out);
     return err;
+}
+
+enum err
+outbound_open(struct outbounds *outbounds, const struct program_client *client,
+              size_t route, struct outbound *out, enum reason *reason,
+              struct why *why)
+{
+    out->route = route;
+    out->at.fd = -1;
+    out->at.text[0] = out->at.local[0] = '\0';
+    memset(&out->program, 0, sizeof(out->program));
+    out->session =
+        outbounds->brief->service->route[route].tls ? outbounds->session : NULL;
+    if (out->session != NULL)
+        out->session->alert_sent = out->session->alert_received = -1;
+    *reason = REASON_INTERNAL;
+    return conf_command(outbounds->brief->service) != NULL
+               ? run(outbounds, client, out, reason, why)
+               : dial(outbounds, client->fd, route, out, reason, why);
+}
+
+void
+outbound_settle(struct outbounds *outbounds, struct outbound *out, int64_t ms)
+{
+    if (!out->open || !out->program.open)
+        return;
+    fdio_close(&out->at.fd);
+    program_wait(outbounds->brief->runner_fd, &out->program, ms);
 }
 
 bool
@@ -149,14 +193,14 @@ outbound_proxy_host(struct outbounds *outbounds, const struct outbound *out)
 }
 
 void
-outbound_close(struct outbound *out)
+outbound_close(struct outbounds *outbounds, struct outbound *out)
 {
     if (!out->open)
         return;
     if (out->session != NULL)
         session_end(out->session);
-    close(out->at.fd);
-    out->at.fd = -1;
+    fdio_close(&out->at.fd);
+    program_close(outbounds->brief->runner_fd, &out->program);
     out->open = false;
 }
 

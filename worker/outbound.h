@@ -1,8 +1,10 @@
-/* outbound.h - a connection to an upstream, with TLS on it where asked for */
+/* outbound.h - a connection to an upstream, with TLS on it where asked for; or a
+ * program in its place */
 #ifndef WORKER_OUTBOUND_H
 #define WORKER_OUTBOUND_H
 #include "common/err.h"
 #include "common/reason.h"
+#include "worker/program.h"
 #include "worker/session.h"
 #include "worker/sign.h"
 #include "worker/stream.h"
@@ -32,7 +34,8 @@ struct outbounds { /* one per worker */
 struct outbound {
     bool open;
     size_t route;
-    struct upstream at;
+    struct upstream at;      /* of a program: fd, and text as configured */
+    struct program program;  /* all zero: there is none */
     struct session *session; /* the worker's; NULL: without TLS */
     struct stream stream;
 };
@@ -49,12 +52,13 @@ enum err outbounds_init(const struct worker_brief *brief, struct outbounds *out,
 /*
  * outbound_open - connect, and handshake for tls://, all under the service's
  * connect_timeout
- * client_fd  watched while waiting (upstream.h).
+ * client  watched while waiting (upstream.h); a program learns who it is.
  * ERR_OK: out->stream is ready. Else *reason and why say why, out->session has
  * who the upstream was (for the log), and what was sent has been drained;
- * errors as upstream_open and session_connect. outbound_close in every case.
+ * errors as upstream_open, program_open and session_connect. outbound_close in every case.
  */
-enum err outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
+enum err outbound_open(struct outbounds *outbounds,
+                       const struct program_client *client, size_t route,
                        struct outbound *out, enum reason *reason,
                        struct why *why);
 
@@ -63,9 +67,14 @@ enum err outbound_open(struct outbounds *outbounds, int client_fd, size_t route,
 const char *outbound_proxy_host(struct outbounds *outbounds,
                                 const struct outbound *out);
 
+/* outbound_settle - the relay is over: a program sees the end of its input, and
+ * has so long to end, for the log; of other upstreams nothing is asked */
+void outbound_settle(struct outbounds *outbounds, struct outbound *out,
+                     int64_t ms);
+
 /* outbound_close - close(2) as the stream was left: in order, or as a reset
  * after stream_abort. Fine when it is not open. */
-void outbound_close(struct outbound *out);
+void outbound_close(struct outbounds *outbounds, struct outbound *out);
 
 /* outbound_refusal - did the upstream refuse our certificate, after a handshake
  * that we took for done (TLS 1.3)? alert: what it said, stream.h or relay.h.

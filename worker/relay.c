@@ -98,7 +98,12 @@ flow_step(struct flow *flow)
         flow->state = n == 0 ? FLOW_SHUT : FLOW_WRITE;
         return 0;
     case FLOW_WRITE:
-        if ((n = stream_write(flow->to, flow->buf + flow->off, flow->len)) < 0)
+        n = stream_write(flow->to, flow->buf + flow->off, flow->len);
+        if (n == -ERR_EOF) { /* a program: nobody wants the rest */
+            flow->state = FLOW_DONE;
+            return 0;
+        }
+        if (n < 0)
             return flow_fail(flow, flow->to, n);
         flow->off += (size_t)n;
         flow->len -= (size_t)n;
@@ -255,6 +260,15 @@ tell(struct relay *relay)
     return true;
 }
 
+/* over - a program has closed both its ends, and we have read all that it wrote:
+ * the client has nobody to talk to */
+static bool
+over(const struct relay *relay, const struct stream *end, short revents)
+{
+    return end->program && (revents & POLLHUP) != 0 &&
+           relay->flow[DOWN].state == FLOW_DONE;
+}
+
 /* hung_up - poll(2) reported more of an end than we asked for. 0: it is an
  * orderly end that we already know or will read later; keep quiet about it. */
 static ssize_t
@@ -263,6 +277,8 @@ hung_up(struct stream *end)
     int error = 0;
     socklen_t len = sizeof(error);
 
+    if (end->program)
+        return 0;
     /* This clears the error, so the session must end here if there is one. */
     if (getsockopt(end->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ||
         error == 0)
@@ -302,6 +318,10 @@ hear(struct relay *relay, const struct pollfd items[FLOWS],
 
         if (items[i].revents == 0)
             continue;
+        if (over(relay, end, items[i].revents)) {
+            relay->flow[UP].state = FLOW_DONE;
+            continue;
+        }
         if (items[i].events == 0) {
             relay->mute[i] = true;
             *culprit = end;

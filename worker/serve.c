@@ -240,6 +240,16 @@ answer(struct conn *conn, const struct addr *addr)
                     service_of(conn)->idle_timeout, &result->in, &result->out);
 }
 
+/* client_of - whom an upstream is for */
+static struct program_client
+client_of(const struct conn *conn)
+{
+    return (struct program_client){ .fd = conn->fd,
+                                    .session = conn->who.session,
+                                    .host = conn->host_text,
+                                    .port = conn->port };
+}
+
 /* forward - to an upstream; false: there is none, refused and said */
 static bool
 forward(struct conn *conn)
@@ -248,10 +258,11 @@ forward(struct conn *conn)
     const struct relay_times times = { .idle_ms =
                                            service_of(conn)->idle_timeout };
     enum reason reason = REASON_INTERNAL, told = REASON_INTERNAL;
+    struct program_client client = client_of(conn);
     struct why why = { "" };
 
     set_state(conn, SLOT_CONNECT);
-    if (outbound_open(&conn->serve->outbounds, conn->fd, 0, out, &reason,
+    if (outbound_open(&conn->serve->outbounds, &client, 0, out, &reason,
                       &why) != ERR_OK) {
         if (reason == REASON_STOPPED)
             reason = told = stop_reason(conn);
@@ -269,6 +280,8 @@ forward(struct conn *conn)
     if (conn->result.end == REASON_IDLE_TIMEOUT ||
         conn->result.end == REASON_STOPPED)
         stream_abort(&out->stream);
+    outbound_settle(&conn->serve->outbounds, out,
+                    service_of(conn)->close_timeout);
     return true;
 }
 
@@ -279,14 +292,15 @@ open_route(void *ctx, size_t route, struct http_upstream *up,
 {
     struct conn *conn = ctx;
     struct outbound *out = &conn->serve->outbound;
-    enum err err = outbound_open(&conn->serve->outbounds, conn->fd, route, out,
+    struct program_client client = client_of(conn);
+    enum err err = outbound_open(&conn->serve->outbounds, &client, route, out,
                                  reason, why);
 
     if (err != ERR_OK) {
         refused(conn, "upstream",
                 *reason == REASON_STOPPED ? stop_reason(conn) : *reason, out,
                 why);
-        outbound_close(out);
+        outbound_close(&conn->serve->outbounds, out);
         return err;
     }
     up->stream = &out->stream;
@@ -301,7 +315,7 @@ close_route(void *ctx, size_t route)
     struct conn *conn = ctx;
 
     (void)route;
-    outbound_close(&conn->serve->outbound);
+    outbound_close(&conn->serve->outbounds, &conn->serve->outbound);
 }
 
 static enum reason
@@ -456,7 +470,7 @@ talk(struct conn *conn)
     if (conn->stopped)
         conn->result.end = stop_reason(conn);
     say_done(conn);
-    outbound_close(&conn->serve->outbound);
+    outbound_close(&conn->serve->outbounds, &conn->serve->outbound);
     finish(conn);
 }
 
@@ -516,7 +530,7 @@ enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
 static void
 leave(struct conn *conn)
 {
-    outbound_close(&conn->serve->outbound);
+    outbound_close(&conn->serve->outbounds, &conn->serve->outbound);
     session_end(&conn->serve->session);
     close(conn->fd);
     slot_of(conn)->client[0] = '\0';

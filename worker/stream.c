@@ -205,6 +205,7 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
 {
     stream->fd = fd;
     stream->ssl = ssl;
+    stream->program = false;
     stream->read_events = POLLIN;
     stream->write_events = POLLOUT;
     stream->shut = stream->read_eof = false;
@@ -243,9 +244,9 @@ plain_read(struct stream *stream, void *buf, size_t size)
     stream->dry = n > 0 && (size_t)n < size;
     if (n > 0)
         return n;
-    if (n < 0)
+    if (n < 0 && !(stream->program && io_reset(errno)))
         return io_again() ? -ERR_AGAIN : fail(stream, errno);
-    if (stream->reset)
+    if (stream->reset && !stream->program)
         return fail(stream, ECONNRESET);
     stream->read_eof = true;
     return 0;
@@ -348,6 +349,8 @@ plain_write(struct stream *stream, const void *buf, size_t len)
 {
     ssize_t n = io_send(stream, buf, len);
 
+    if (n < 0 && stream->program && io_reset(errno))
+        return -ERR_EOF;
     if (n < 0)
         return io_again() ? -ERR_AGAIN : fail(stream, errno);
     return n;
@@ -434,7 +437,7 @@ stream_write(struct stream *stream, const void *buf, size_t len)
     if (stream->shut || stream->closing)
         return fail(stream, ESHUTDOWN);
     if (stream->reset)
-        return fail(stream, ECONNRESET);
+        return stream->program ? -ERR_EOF : fail(stream, ECONNRESET);
     if (len == 0)
         return 0;
     return stream->ssl == NULL ? plain_write(stream, buf, len)

@@ -28,7 +28,9 @@ struct ahead;
 struct stream {
     int fd;
     struct WOLFSSL *ssl; /* NULL: plain */
-    short read_events;   /* what poll must say before the next read */
+    bool program; /* plain, and a program's: it may end without reading all that
+                   * was sent to it. stream_init clears it. */
+    short read_events; /* what poll must say before the next read */
     short write_events;
     bool shut;     /* our close_notify or FIN is out: writes are refused */
     bool read_eof; /* the peer has finished */
@@ -59,6 +61,7 @@ void stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
 
 /*
  * stream_read - > 0 bytes; 0 the peer's orderly end (FIN, or close_notify);
+ * A program that ended without reading all has ended, too.
  * -ERR_AGAIN; -ERR_RESET (RST); -ERR_TRUNCATED (TLS: FIN without
  * close_notify); -ERR_TLS; -ERR_IO.
  */
@@ -68,7 +71,8 @@ ssize_t stream_read(struct stream *stream, void *buf, size_t size);
  * the last one found there */
 void stream_recheck(struct stream *stream);
 
-/* stream_write - > 0 bytes that the kernel has taken; the same negatives. It
+/* stream_write - > 0 bytes that the kernel has taken; the same negatives, or
+ * -ERR_EOF: a program does not read any more. It
  * must be called again with the bytes that are left, also after -ERR_AGAIN: a
  * record of them may be on its way. Refuses with -ERR_IO once shut. TLS: long
  * writes go as records of STREAM_RECORD, but smaller ones after a pause, since

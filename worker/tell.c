@@ -10,6 +10,8 @@
 #include "worker/session.h"
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 
 static void
 begin(struct log_line *line, enum log_level level, const char *event,
@@ -137,6 +139,18 @@ add_upstream(struct log_line *line, const struct outbound *outbound)
         log_text(line, "upstream_sha256", session->id.sha256_hex);
 }
 
+/* add_program - how it ended; neither word: not while we waited */
+static void
+add_program(struct log_line *line, const struct program *program)
+{
+    if (!program->ended)
+        return;
+    if (WIFSIGNALED(program->status))
+        log_text(line, "signal", sigabbrev_np(WTERMSIG(program->status)));
+    else
+        log_int(line, "exit", WEXITSTATUS(program->status));
+}
+
 void
 tell_done(const struct tell_who *who, const struct tell_end *end)
 {
@@ -157,6 +171,8 @@ tell_done(const struct tell_who *who, const struct tell_end *end)
     log_time(&line, "time", end->time_ms);
     if (end->alert >= 0)
         log_text(&line, "alert_received", alert_name(end->alert));
+    if (outbound != NULL)
+        add_program(&line, &outbound->program);
     log_text(&line, "end", reason_word(end->end));
     log_send(&line);
 }

@@ -28,6 +28,7 @@ struct worker_brief {
     int report_fd;    /* report.h, shared by the pool */
     int keeper_fd;    /* keywire.h, own pair */
     int connector_fd; /* connwire.h, own pair; -1 when never needed */
+    int runner_fd;    /* runwire.h, own pair; -1 without a program */
     struct slot *slot;
     const struct bans *bans;     /* read-only view */
     unsigned pool;               /* how the limits in there name it */

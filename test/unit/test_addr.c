@@ -154,6 +154,7 @@ upstream_forms(void **state)
         { "tls://[::1]", ADDR_IP, "::1", 443, true, true },
         { "unix:/run/x", ADDR_UNIX, "", 0, false, true },
         { "respond:200 \"hello\"", ADDR_RESPOND, "", 0, false, true },
+        { "exec:/bin/sh -c \"cat; true\"", ADDR_EXEC, "", 0, false, true },
     };
     struct addr out;
     struct why why;
@@ -239,7 +240,9 @@ upstream_refusals(void **state)
         "respond:200 \"a\rb\"",
         "respond:600 \"x\"",
         "respond:-20 \"x\"",
-        "exec:/bin/cat",
+        "exec:",
+        "exec:cat",
+        "exec:/bin/sh -c \"x",
     };
     struct addr out;
     struct why why;
