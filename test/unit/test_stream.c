@@ -289,12 +289,12 @@ reading_waits_while_there_is_no_room_for_answers(void **state)
         ends_write(&ends.there, "k", 1);
         (void)ends_wait(ends.here.fd, POLLIN);
         fd = ends.here.fd;
-        ends.here.fd = full.here.fd; /* takes nothing */
+        ends.here.fd = ends.here.out_fd = full.here.fd; /* takes nothing */
         memset(ends.here.spill.at, 0, SPILL_SIZE);
         ends.here.spill.len = SPILL_SIZE - 100; /* as after many answers */
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
         assert_int_equal(ends.here.read_events, POLLOUT);
-        ends.here.fd = fd;
+        ends.here.fd = ends.here.out_fd = fd;
         ends.here.spill.len = 0;
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 1);
         ends_close(&ends);
@@ -312,7 +312,7 @@ detour(struct stream *there, int pair[2])
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair),
                      0);
-    there->fd = pair[0];
+    there->fd = there->out_fd = pair[0];
     return real;
 }
 
@@ -325,7 +325,7 @@ lift(struct stream *there, int pair[2], int real, uint8_t *wire, size_t size)
     assert_true(n > 0);
     close(pair[0]);
     close(pair[1]);
-    there->fd = real;
+    there->fd = there->out_fd = real;
     return (size_t)n;
 }
 
