@@ -107,7 +107,7 @@ confine(const struct keeper_brief *brief, struct why *why)
         ERR_OK) /* before the limits: secret memory counts as growing a file */
         err = keymem_open(keybook_files(brief->keys, brief->key_count), why);
     if (err == ERR_OK)
-        err = limits_child(0, why);
+        err = limits_child(0, false, why);
     return err == ERR_OK ? filters_enter(FILTERS_KEEPER, why) : err;
 }
 

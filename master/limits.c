@@ -159,13 +159,13 @@ limits_short(unsigned long processes,
 }
 
 enum err
-limits_child(unsigned long descriptors, struct why *why)
+limits_child(unsigned long descriptors, bool writes, struct why *why)
 {
     enum err err = fix(RLIMIT_CORE, 0, "core", why);
 
     if (err == ERR_OK && descriptors > 0)
         err = fix(RLIMIT_NOFILE, descriptors, "open files", why);
-    if (err == ERR_OK)
+    if (err == ERR_OK && !writes)
         err = fix(RLIMIT_FSIZE, 0, "file size", why);
     if (err == ERR_OK)
         err = fix(RLIMIT_NPROC, 0, "processes", why);

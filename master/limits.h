@@ -2,6 +2,7 @@
 #ifndef MASTER_LIMITS_H
 #define MASTER_LIMITS_H
 #include "common/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct limits_need {
@@ -28,6 +29,7 @@ void limits_short(unsigned long processes,
                   void *ctx);
 
 /* limits_child - for jailed children: core 0, no more files than `descriptors`
- * (0: leave), no file growth (RLIMIT_FSIZE 0), RLIMIT_NPROC 0 */
-enum err limits_child(unsigned long descriptors, struct why *why);
+ * (0: leave), no file growth (RLIMIT_FSIZE 0) unless it writes one, which its
+ * parent has opened, RLIMIT_NPROC 0 */
+enum err limits_child(unsigned long descriptors, bool writes, struct why *why);
 #endif

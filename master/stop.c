@@ -29,9 +29,12 @@ void
 stop_listening(struct pool *pool)
 {
     while (pool->listen_count > 0) {
+        int *fd = &pool->listen_fd[--pool->listen_count];
+
         /* busy workers hold copies, and nobody may queue up there */
-        shutdown(pool->listen_fd[--pool->listen_count], SHUT_RDWR);
-        fdio_close(&pool->listen_fd[pool->listen_count]);
+        if (!pool->borrowed)
+            shutdown(*fd, SHUT_RDWR);
+        fdio_close(fd);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "common/conf.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct tls_side;
 struct bans;
@@ -28,13 +29,17 @@ struct worker_brief {
     int report_fd;    /* report.h, shared by the pool */
     int keeper_fd;    /* keywire.h, own pair */
     int connector_fd; /* connwire.h, own pair; -1 when never needed */
+    int client_in, client_out; /* one client that came with us, -1: listen */
+    struct sockaddr_storage client_sa; /* AF_UNSPEC: it has no address */
+    socklen_t client_len;
     struct slot *slot;
     const struct bans *bans;     /* read-only view */
     unsigned pool;               /* how the limits in there name it */
     const struct filter *filter; /* to be loaded before the first accept */
 };
 
-/* worker_main - serve until told to retire or max_use is reached; never
- * returns. Exit codes: 0 retired, EXIT_SYS, EXIT_CONFINE. */
+/* worker_main - serve until told to retire or max_use is reached, or the one
+ * client that came with us; never returns. Exit codes: 0 retired, EXIT_SYS,
+ * EXIT_CONFINE; with a client of our own what reason_exit makes of its end. */
 _Noreturn void worker_main(const struct worker_brief *brief);
 #endif
