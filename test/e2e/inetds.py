@@ -17,9 +17,9 @@ PROGRAMS = {"openbsd-inetd": "usr/sbin/inetd", "inetutils-inetd": "usr/sbin/inet
 
 def listens(port):
     """Does anybody, on all addresses or on 127.0.0.1?"""
-    places = {f"{host}:{port:04X}" for host in ("00000000", "0100007F")}
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return any(line.split()[1] in places and line.split()[3] == "0A" for line in lines)
+    places = {f"{host}:{port:04X}" for host in ("00000000", "0100007F", "0" * 32)}
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    return any(line[1] in places and line[3] == "0A" for line in lines)
 
 
 def running(binary):
@@ -56,8 +56,8 @@ class Inetd:
 
     def configuration(self, command, wait):
         if self.name == "xinetd":
-            return (f"defaults {{\n instances = UNLIMITED\n cps = 100000 1\n log_type = FILE {self.path}/log\n}}\n"
-                    f"service mtls {{\n type = UNLISTED\n port = {self.port}\n bind = 127.0.0.1\n socket_type = stream\n"
+            return (f"defaults\n{{\n instances = UNLIMITED\n cps = 100000 1\n log_type = FILE {self.path}/log\n}}\n"
+                    f"service mtls\n{{\n type = UNLISTED\n port = {self.port}\n bind = 127.0.0.1\n socket_type = stream\n"
                     f" protocol = tcp\n wait = {'yes' if wait else 'no'}\n user = root\n server = {command[0]}\n"
                     f" server_args = {' '.join(command[1:])}\n}}\n")
         how = "wait" if wait else "nowait.100000" if self.name == "openbsd-inetd" else "nowait"

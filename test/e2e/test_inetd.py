@@ -262,9 +262,10 @@ def test_the_stream_is_tls_alone(given, pair, pki, ca):
                 tls.do_handshake()
                 asked = REQUEST
                 tls.write(asked)
-            body += tls.read(4096)
-            if not body:
+            part = tls.read(4096)
+            if not part:
                 break
+            body += part
         except ssl.SSLWantReadError:
             near.sendall(out.read())
             part = near.recv(4096)
