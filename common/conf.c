@@ -243,7 +243,7 @@ build_free(struct conf_build *build)
         free(build->problem[i].text);
     free(build->file);
     free(build->problem);
-    for (i = 0; i < build->conf->service_count; i++)
+    for (i = 0; i < build->service_count; i++)
         free(build->route[i].item);
     free(build->pending.item);
     free(build->bad);
@@ -251,10 +251,13 @@ build_free(struct conf_build *build)
     free(build->service);
 }
 
-enum err
-conf_load(const char *path, struct conf **out, struct conf_errors *errors)
+/* load - all services, or with `only` that one */
+static enum err
+load(const char *path, const char *only, struct conf **out,
+     struct conf_errors *errors)
 {
-    struct conf_build build = { .conf = mem_new(sizeof(struct conf)) };
+    struct conf_build build = { .conf = mem_new(sizeof(struct conf)),
+                                .handed = only != NULL };
     struct why why;
 
     *out = NULL;
@@ -267,6 +270,10 @@ conf_load(const char *path, struct conf **out, struct conf_errors *errors)
         conf_check(&build);
         conf_routes_finish(build.conf);
     }
+    build.service_count = build.conf->service_count;
+    if (build.problem_count == 0 && only != NULL &&
+        !conf_only(build.conf, only))
+        conf_tell(&build, 0, 0, "there is no [service %s]", only);
     hand_over(&build, path, errors);
     build_free(&build);
     if (errors->count > 0) {
@@ -277,11 +284,36 @@ conf_load(const char *path, struct conf **out, struct conf_errors *errors)
     return ERR_OK;
 }
 
+enum err
+conf_load(const char *path, struct conf **out, struct conf_errors *errors)
+{
+    return load(path, NULL, out, errors);
+}
+
+enum err
+conf_load_only(const char *path, const char *service, struct conf **out,
+               struct conf_errors *errors)
+{
+    return load(path, service, out, errors);
+}
+
+/* free_keys - the fields of all rows of a section */
 static void
-free_routes(struct conf_service *service)
+free_keys(enum conf_section section, void *base)
+{
+    const struct conf_key *key;
+
+    for (key = conf_keys; key->name != NULL; key++)
+        if (key->section == section)
+            conf_value_free(key, base);
+}
+
+void
+conf_service_free(struct conf_service *service)
 {
     size_t i;
 
+    free_keys(CONF_IN_SERVICE, service);
     for (i = 0; i < service->route_count; i++)
         conf_route_free(&service->route[i]);
     free(service->route);
@@ -290,20 +322,13 @@ free_routes(struct conf_service *service)
 void
 conf_free(struct conf *conf)
 {
-    const struct conf_key *key;
     size_t i;
 
     if (conf == NULL)
         return;
-    for (key = conf_keys; key->name != NULL; key++) {
-        if (key->section == CONF_IN_MTLSD)
-            conf_value_free(key, &conf->global);
-        else if (key->section == CONF_IN_SERVICE)
-            for (i = 0; i < conf->service_count; i++)
-                conf_value_free(key, &conf->service[i]);
-    }
+    free_keys(CONF_IN_MTLSD, &conf->global);
     for (i = 0; i < conf->service_count; i++)
-        free_routes(&conf->service[i]);
+        conf_service_free(&conf->service[i]);
     conf_list_free(&conf->files);
     free(conf->service);
     free(conf->path);

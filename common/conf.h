@@ -71,7 +71,8 @@ struct conf_global {
     int64_t drain_timeout; /* ms */
     int64_t reload_retry;
     int64_t resolve_interval;
-    bool watch; /* look at the configured paths every second */
+    int64_t inetd_timeout; /* CLOCK_NEVER: never */
+    bool watch;            /* look at the configured paths every second */
 };
 
 /* the words that both sides take: cert and upstream_cert, and so on */
@@ -194,6 +195,14 @@ struct conf_errors {
  */
 enum err conf_load(const char *path, struct conf **out,
                    struct conf_errors *errors);
+/*
+ * conf_load_only - the same for a process whose clients come from elsewhere
+ * (mtlsd -i, -c): no service needs a listen, and of the services the named one
+ * alone is kept, with its routes and without its listen.
+ * ERR_CONF also when there is no such service.
+ */
+enum err conf_load_only(const char *path, const char *service,
+                        struct conf **out, struct conf_errors *errors);
 void conf_free(struct conf *conf);
 void conf_errors_free(struct conf_errors *errors);
 

@@ -35,6 +35,7 @@ struct conf_build {
     size_t file_count; /* the configuration first, then what it includes */
     struct conf_file *file;
     struct conf_place mtlsd;
+    size_t service_count;       /* of the two below, once all are read */
     struct conf_place *service; /* beside conf->service */
     struct conf_places *route;  /* beside conf->service, each a list */
     struct conf_places pending; /* [route NAME]s, until all services are read */
@@ -42,6 +43,7 @@ struct conf_build {
     const struct scan_entry **bad; /* nothing else is told of them */
     size_t problem_count;
     struct conf_problem *problem;
+    bool handed;   /* clients come from elsewhere: nobody needs a listen */
     bool nameless; /* a section's header is bad: one may be missing for it */
 };
 
@@ -61,6 +63,11 @@ bool conf_unsound(const struct conf_build *build,
 
 /* conf_place_add - place at the end of the list */
 void conf_place_add(struct conf_places *places, const struct conf_place *place);
+
+/* conf_only - all services but the named one are given up, and its listen:
+ * conf_only.c. false: there is none of that name. conf_service_free is conf.c's */
+bool conf_only(struct conf *conf, const char *name);
+void conf_service_free(struct conf_service *service);
 
 /* conf_twice - the same section in two files: told when first is another */
 void conf_twice(struct conf_build *build, const struct conf_place *place,

@@ -40,7 +40,8 @@ check_required(const struct check *c)
 {
     const struct conf_service *s = c->service;
 
-    need(c, "listen", "");
+    if (!c->build->handed)
+        need(c, "listen", "");
     if (s->listen_tls && !unsound(c, "listen_tls")) {
         need(c, "cert", "");
         need(c, "key", "");

@@ -143,6 +143,8 @@ const struct conf_key conf_keys[] = {
              SECOND, LONGEST, NULL, false),
     IN_MTLSD("resolve_interval", CONF_T_TIME, resolve_interval, "30s",
              SECOND, LONGEST, NULL, true),
+    IN_MTLSD("inetd_timeout", CONF_T_TIME_NEVER, inetd_timeout, "5m",
+             SECOND, LONGEST, NULL, true),
 
     IN_SERVICE("listen", CONF_T_LISTEN, listen, NULL, 0, 0, NULL, true),
     IN_SERVICE("listen_tls", CONF_T_BOOL, listen_tls, "yes", 0, 0,

@@ -353,10 +353,17 @@ fdio_close(int *fd)
 }
 
 void
+fdio_null(int fd)
+{
+    if (null.open)
+        (void)dup2(null.fd, fd);
+}
+
+void
 fdio_mute(void)
 {
-    for (int fd = 0; null.open && fd <= STDERR_FILENO; fd++)
-        (void)dup2(null.fd, fd);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        fdio_null(fd);
 }
 
 /* open_null - /dev/null; where there is none (chroot(8)), an empty file that

@@ -57,6 +57,9 @@ enum err fdio_move(int *fd, int least, struct why *why);
 /* fdio_close - close(2) and set to -1; keeps errno */
 void fdio_close(int *fd);
 
+/* fdio_null - point one descriptor to /dev/null (after fdio_std) */
+void fdio_null(int fd);
+
 /* fdio_mute - point 0, 1 and 2 to /dev/null (after fdio_std): a process that has
  * left its terminal, and may not open anything any more */
 void fdio_mute(void);

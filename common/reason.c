@@ -6,6 +6,7 @@
  * reason_valid, and every function here answers for any value.
  */
 #include "common/reason.h"
+#include "common/err.h"
 #include <stddef.h>
 #include <stdio.h>
 
@@ -96,6 +97,25 @@ reason_blames_client(enum reason reason)
 {
     return (reason > REASON_NONE && reason <= REASON_CLIENT_ALERT) ||
            reason == REASON_SNI_UNKNOWN;
+}
+
+int
+reason_exit(enum reason reason)
+{
+    switch ((int)reason) {
+    case REASON_NONE:
+    case REASON_CLIENT_EOF:
+    case REASON_UPSTREAM_EOF:
+    case REASON_RESPONDED:
+    case REASON_BAD_REQUEST:
+        return EXIT_OK;
+    case REASON_NOT_FROM:
+    case REASON_UPSTREAM_TLS:
+    case REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE:
+        return EXIT_TLS;
+    default:
+        return reason_blames_client(reason) ? EXIT_TLS : EXIT_SYS;
+    }
 }
 
 bool

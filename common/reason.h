@@ -87,6 +87,10 @@ const char *reason_hint(enum reason reason);
 bool reason_valid(unsigned value);
 /* reason_blames_client - a handshake that failed for it is the client's doing */
 bool reason_blames_client(enum reason reason);
+/* reason_exit - the exit code of a process that served one client alone and
+ * whose session ended so: 0 in order; EXIT_TLS a peer was refused, or refused
+ * us, or TLS failed; EXIT_SYS else */
+int reason_exit(enum reason reason);
 /* alert_refuses_us - does this alert from a peer say that it does not accept our
  * certificate, or misses one? */
 bool alert_refuses_us(int alert);

@@ -109,8 +109,9 @@ raise_limits(struct master *master, const struct conf *conf, struct why *why)
 {
     unsigned long workers = most_workers(conf), have, each = per_worker(conf);
     unsigned long fixed = fixed_descriptors(conf);
-    unsigned long crew =
-        2 * workers < BOOT_CREW_LEAST ? BOOT_CREW_LEAST : 2 * workers;
+    unsigned long crew = inetd_single(&master->inetd)    ? 1
+                         : 2 * workers < BOOT_CREW_LEAST ? BOOT_CREW_LEAST
+                                                         : 2 * workers;
     struct limits_need need = {
         .descriptors = each * workers + fixed,
         .wanted = each * crew + fixed,
@@ -158,6 +159,12 @@ open_pool(const struct master *master, const struct conf_service *service,
     text_copy(pool->name, service->name, sizeof(pool->name));
     pool->service = pool->runner = -1;
     pool->leash[0] = pool->leash[1] = pool->old_leash = -1;
+    pool->single = inetd_single(&master->inetd);
+    pool->borrowed = master->inetd.kind == INETD_WAIT;
+    if (pool->borrowed) {
+        pool->listen_fd = mem_new(sizeof(int));
+        pool->listen_fd[pool->listen_count++] = master->inetd.listen_fd;
+    }
     for (i = 0; err == ERR_OK && i < service->listen.count; i++)
         err =
             open_listener(master, service, &service->listen.item[i], pool, why);
@@ -495,17 +502,41 @@ first_generation(struct master *master, struct conf *conf, struct why *why)
     gen->keep_conf = true;
     master->boot_conf = conf;
     err = reload_adopt(master, gen, why);
-    return err == ERR_OK ? came_up(master, why) : err;
+    if (err == ERR_OK && !inetd_single(&master->inetd))
+        err = came_up(master, why);
+    return err;
+}
+
+/* only_one - the worker has its client: whatever happens, no other follows, and
+ * we end with it. If there is none, that was an error. */
+static void
+only_one(struct master *master)
+{
+    inetd_handed(&master->inetd);
+    master->exit_code = EXIT_SYS; /* until the worker says otherwise */
+    master->phase = MASTER_DRAIN;
+}
+
+/* hush - one client, one line: the worker's. Ours are for daemons, and for who
+ * looks for an error. */
+static void
+hush(const struct master *master)
+{
+    if (inetd_single(&master->inetd) && log_level() > LOG_L_WARN &&
+        log_level() < LOG_L_DEBUG)
+        log_open(log_fd(), LOG_L_WARN);
 }
 
 enum err
-boot_up(struct master *master, struct conf *conf, struct why *why)
+boot_up(struct master *master, struct conf *conf, const struct inetd *inetd,
+        struct why *why)
 {
     const struct conf_global *global = &conf->global;
     enum err err;
 
     memset(master, 0, sizeof(*master));
     master->conf_path = conf->path;
+    master->inetd = *inetd;
     master->pid_fd = master->logger_control = -1;
     master->drain_until = CLOCK_NEVER;
     err = drop_resolve(global->user, global->group, global->groups.item,
@@ -521,8 +552,10 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
     if (err != ERR_OK)
         return err;
     proctitle_set("master");
+    hush(master);
     say_start(master);
-    say_limits(master, conf);
+    if (!inetd_single(inetd))
+        say_limits(master, conf);
     if ((err = reader_drop(master, conf, why)) == ERR_OK &&
         (err = watch_all(master, why)) == ERR_OK &&
         (err = first_generation(master, conf, why)) == ERR_OK) {
@@ -530,6 +563,8 @@ boot_up(struct master *master, struct conf *conf, struct why *why)
         status_unsafe(master);
         say_ready(master);
         status_notify(master);
+        if (inetd_single(inetd))
+            only_one(master);
     } else if (master->pid_fd >= 0 && ftruncate(master->pid_fd, 0) != 0)
         log_simple(LOG_L_WARN, "pid_file", "could not be emptied");
     return err;

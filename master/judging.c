@@ -149,7 +149,7 @@ child(struct master *master, int verdict_fd)
         die("jail", &why);
     if (board_read_only(master->board, &why) != ERR_OK)
         die("scoreboard", &why);
-    if (limits_child(0, &why) != ERR_OK)
+    if (limits_child(0, false, &why) != ERR_OK)
         die("limits", &why);
     judge_run(&brief);
 }

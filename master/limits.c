@@ -245,9 +245,10 @@ limits_bound(const struct limits_bound *bound, struct why *why)
 }
 
 enum err
-limits_child(unsigned long descriptors, struct why *why)
+limits_child(unsigned long descriptors, bool writes, struct why *why)
 {
-    const struct limits_bound bound = { .descriptors = descriptors };
+    const struct limits_bound bound = { .descriptors = descriptors,
+                                        .writes = writes };
 
     return lower(&bound, why);
 }

@@ -47,8 +47,9 @@ struct limits_bound {
 /* limits_bound - in a child; weighs by itself */
 enum err limits_bound(const struct limits_bound *bound, struct why *why);
 
-/* limits_child - a jailed child: so many descriptors, no process, no file */
-enum err limits_child(unsigned long descriptors, struct why *why);
+/* limits_child - a jailed child: so many descriptors, no process, and no file,
+ * unless it `writes` one that its parent has opened */
+enum err limits_child(unsigned long descriptors, bool writes, struct why *why);
 
 /* limits_weigh - before a fork: how large is the heap that the child inherits?
  * Asked by limits_child it would be a page of memory more in each. */

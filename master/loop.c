@@ -27,7 +27,7 @@ static void
 on_hup(struct master *master, int64_t now)
 {
     (void)now;
-    if (master->phase == MASTER_RUN)
+    if (master->phase == MASTER_RUN && master->inetd.kind == INETD_NONE)
         reload_now(master);
 }
 
@@ -103,8 +103,9 @@ static int64_t
 due(struct master *master)
 {
     int64_t (*const look[])(struct master *, int64_t) = {
-        renew_due, renew_expiry,  reload_retry, stop_due,         judging_due,
-        admit_due, reap_kill_due, overstay_due, reports_full_due, spawn_fill,
+        renew_due,        renew_expiry, reload_retry,  stop_due,
+        judging_due,      admit_due,    reap_kill_due, overstay_due,
+        reports_full_due, inetd_due,    spawn_fill,
     };
     int64_t now = clock_ms(), next = notify_watchdog(now), when;
     size_t i;

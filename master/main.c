@@ -9,8 +9,10 @@
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "master/check.h"
+#include "master/complain.h"
 #include "master/context.h"
 #include "master/daemon.h"
+#include "master/inetd.h"
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/options.h"
@@ -27,7 +29,7 @@
 static int
 say(enum err err, const struct why *why)
 {
-    fprintf(stderr, "mtlsd: %s\n", why->text);
+    complain("mtlsd: %s", why->text);
     return err_exit(err);
 }
 
@@ -35,22 +37,28 @@ say(enum err err, const struct why *why)
 static int
 say_boot(const struct conf *conf, enum err err, const struct why *why)
 {
-    if (log_fd() >= 0 && strcmp(conf->global.log, "stderr") != 0)
+    if (log_fd() >= 0 && strcmp(conf->global.log, "stderr") != 0) {
         log_simple(LOG_L_ERROR, "start_failed", why->text);
+        if (complain_muted())
+            return err_exit(err); /* nobody else may be told any more */
+    }
     return say(err, why);
 }
 
 /* load - every error of the configuration, one a line */
 static struct conf *
-load(const char *path)
+load(const struct options *options)
 {
     struct conf_errors errors = { 0 };
     struct conf *conf = NULL;
+    enum err err;
     size_t i;
 
-    if (conf_load(path, &conf, &errors) != ERR_OK)
-        for (i = 0; i < errors.count; i++)
-            fprintf(stderr, "%s\n", errors.text[i]);
+    err = options->service != NULL
+              ? conf_load_only(options->path, options->service, &conf, &errors)
+              : conf_load(options->path, &conf, &errors);
+    for (i = 0; err != ERR_OK && i < errors.count; i++)
+        complain("%s", errors.text[i]);
     conf_errors_free(&errors);
     return conf;
 }
@@ -67,11 +75,11 @@ test(struct conf *conf)
 
 /* run - boot, then the loop; answers a parent that waits (-d) */
 static int
-run(struct conf *conf, int *answer_fd)
+run(struct conf *conf, const struct inetd *inetd, int *answer_fd)
 {
     struct master master;
     struct why why;
-    enum err err = boot_up(&master, conf, &why);
+    enum err err = boot_up(&master, conf, inetd, &why);
     int code = err == ERR_OK ? EXIT_OK : say_boot(conf, err, &why);
 
     daemon_answer(answer_fd, code);
@@ -81,6 +89,7 @@ run(struct conf *conf, int *answer_fd)
 static int
 start(struct conf *conf, bool background)
 {
+    const struct inetd none = { .in = -1, .out = -1, .listen_fd = -1 };
     int answer_fd = -1;
     struct why why;
     enum err err = ERR_OK;
@@ -97,14 +106,28 @@ start(struct conf *conf, bool background)
         err = daemon_fork(&answer_fd, &why);
     if (err == ERR_OK && chdir("/") != 0)
         err = why_errno(&why, ERR_SYS, "chdir /");
-    return err == ERR_OK ? run(conf, &answer_fd) : say(err, &why);
+    return err == ERR_OK ? run(conf, &none, &answer_fd) : say(err, &why);
+}
+
+/* start_handed - the client, or the socket, comes from whoever started us */
+static int
+start_handed(struct conf *conf, bool connect)
+{
+    int answer_fd = -1;
+    struct inetd inetd;
+    struct why why;
+    enum err err = inetd_take(connect, conf, &inetd, &why);
+
+    if (err == ERR_OK && chdir("/") != 0)
+        err = why_errno(&why, ERR_SYS, "chdir /");
+    return err == ERR_OK ? run(conf, &inetd, &answer_fd) : say(err, &why);
 }
 
 /* configured - the modes that need a configuration */
 static int
 configured(const struct options *options)
 {
-    struct conf *conf = load(options->path);
+    struct conf *conf = load(options);
     int code = EXIT_OK;
 
     if (conf == NULL)
@@ -113,8 +136,10 @@ configured(const struct options *options)
         conf_print(conf, stdout);
     else if (options->mode == OPTIONS_TEST)
         code = test(conf);
-    else
+    else if (options->mode == OPTIONS_RUN)
         code = start(conf, options->background);
+    else
+        code = start_handed(conf, options->mode == OPTIONS_CONNECT);
     conf_free(conf);
     return code;
 }
@@ -129,10 +154,15 @@ main(int argc, char **argv)
     umask(077);
     if (fdio_std(&why) != ERR_OK)
         return EXIT_SYS;
+    complain_init();
     if (!options_parse(argc, argv, &options))
         return EXIT_USAGE;
+    if (options.mode == OPTIONS_INETD && !inetd_given()) {
+        options_wrong("-i: descriptor 0 is no socket; inetd(8) starts this");
+        return EXIT_USAGE;
+    }
     if (options.mode == OPTIONS_HELP) {
-        fputs(options_usage(), stdout);
+        puts(options_usage());
         return EXIT_OK;
     }
     if (context_library(&why) != ERR_OK)

@@ -6,6 +6,7 @@
 #include "common/reason.h"
 #include "master/connector.h"
 #include "master/drop.h"
+#include "master/inetd.h"
 #include "master/jail.h"
 #include "master/pool.h"
 #include "master/runner.h"
@@ -37,6 +38,8 @@ struct pool {
     int runner;  /* index: who runs its program; -1: it had none at start */
     int *listen_fd;
     size_t listen_count;
+    bool borrowed; /* the listeners are inetd's too */
+    bool single;   /* has none: its one client came with us */
     int report[2]; /* [0] ours, [1] the workers' */
     int leash[2];  /* [0] the workers', [1] ours; of the running generation */
     int old_leash; /* ours, of the one before, until a new worker is ready */
@@ -61,6 +64,7 @@ enum master_phase { MASTER_RUN, MASTER_DRAIN, MASTER_END };
 struct master {
     const char *conf_path;
     const struct conf *boot_conf; /* generation 1's: what only boot can make */
+    struct inetd inetd;
     struct drop_ids ids;
     struct why degraded; /* what confine = degrade goes without, and why */
     struct jail jail;
@@ -206,8 +210,10 @@ void status_unsafe(const struct master *master);
 void status_add(const struct master *master, const struct crew_member *member,
                 struct pool_total *total);
 
-/* boot.c - everything up to the first generation; fills master. Errors are
+/* boot.c - everything up to the first generation; fills master. inetd: where
+ * clients come from; a copy is made. Errors are
  * said on standard error (and in the log once there is one). */
-enum err boot_up(struct master *master, struct conf *conf, struct why *why);
+enum err boot_up(struct master *master, struct conf *conf,
+                 const struct inetd *inetd, struct why *why);
 
 #endif

@@ -4,6 +4,7 @@
  * Owns getopt(3). Never opens anything.
  */
 #include "master/options.h"
+#include "master/complain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,20 +18,24 @@ const char *
 options_usage(void)
 {
     return "usage: mtlsd [-d] [-f FILE]     run; -d: in the background\n"
+           "       mtlsd -i -s SERVICE [-f FILE]\n"
+           "                                serve what inetd hands over\n"
+           "       mtlsd -c -s SERVICE [-f FILE]\n"
+           "                                connect standard input and output\n"
            "       mtlsd -t [-f FILE]       test configuration and files\n"
            "       mtlsd -T [-f FILE]       print the effective configuration\n"
            "       mtlsd -V                 versions and kernel features\n"
-           "       mtlsd -h                 this text\n";
+           "       mtlsd -h                 this text";
 }
 
-static bool
-wrong(const char *what)
+bool
+options_wrong(const char *what)
 {
-    fprintf(stderr, "mtlsd: %s\n%s", what, options_usage());
+    complain("mtlsd: %s\n%s", what, options_usage());
     return false;
 }
 
-/* set_mode - one of -t -T -V -h; two different ones do not go together */
+/* set_mode - one of -i -c -t -T -V -h; two different ones do not go together */
 static bool
 set_mode(struct options *out, enum options_mode mode)
 {
@@ -51,6 +56,13 @@ take(struct options *out, int opt)
     case 'f':
         out->path = optarg;
         return *optarg != '\0';
+    case 's':
+        out->service = optarg;
+        return *optarg != '\0';
+    case 'i':
+        return set_mode(out, OPTIONS_INETD);
+    case 'c':
+        return set_mode(out, OPTIONS_CONNECT);
     case 't':
         return set_mode(out, OPTIONS_TEST);
     case 'T':
@@ -64,6 +76,21 @@ take(struct options *out, int opt)
     }
 }
 
+/* fits - do the options go together? */
+static bool
+fits(const struct options *out)
+{
+    bool one = out->mode == OPTIONS_INETD || out->mode == OPTIONS_CONNECT;
+
+    if (out->background && out->mode != OPTIONS_RUN)
+        return options_wrong("-d goes with running alone");
+    if (one && out->service == NULL)
+        return options_wrong("-i and -c need -s SERVICE");
+    if (!one && out->service != NULL)
+        return options_wrong("-s goes with -i or -c");
+    return true;
+}
+
 bool
 options_parse(int argc, char **argv, struct options *out)
 {
@@ -73,20 +100,19 @@ options_parse(int argc, char **argv, struct options *out)
     memset(out, 0, sizeof(*out));
     out->path = MTLSD_SYSCONFDIR "/mtlsd/mtlsd.conf";
     opterr = 0;
-    while ((opt = getopt(argc, argv, ":df:tTVh")) != -1) {
+    while ((opt = getopt(argc, argv, ":cdf:is:tTVh")) != -1) {
         if (opt == ':')
-            return wrong("-f needs a file name");
+            return options_wrong(optopt == 's' ? "-s needs a service's name"
+                                               : "-f needs a file name");
         if (take(out, opt))
             continue;
         snprintf(what, sizeof(what),
                  opt == '?' ? "unknown option -%c"
                             : "-%c does not go with that",
                  opt == '?' ? optopt : opt);
-        return wrong(what);
+        return options_wrong(what);
     }
     if (optind < argc)
-        return wrong("there are arguments besides the options");
-    if (out->background && out->mode != OPTIONS_RUN)
-        return wrong("-d goes with running alone");
-    return true;
+        return options_wrong("there are arguments besides the options");
+    return fits(out);
 }

@@ -171,6 +171,8 @@ worker_ended(struct master *master, struct crew_member *member, int status,
         crashed(master, pool, member, WTERMSIG(status), now);
     else if (WIFSIGNALED(status))
         killed(pool, member, WTERMSIG(status));
+    else if (inetd_single(&master->inetd))
+        master->exit_code = WEXITSTATUS(status); /* it has said why */
     else if (WEXITSTATUS(status) != 0)
         failed(pool, member, WEXITSTATUS(status), now);
     else if (idle_end(master, member))

@@ -260,7 +260,7 @@ turn(struct master *master, struct pool *pool, const struct turn *turn)
     memset(&pool->throttle, 0, sizeof(pool->throttle));
     memset(&pool->pace, 0, sizeof(pool->pace));
     pool->service = find_service(conf, pool->name);
-    if (pool->service >= 0 && pool->listen_count > 0) {
+    if (pool->service >= 0 && (pool->listen_count > 0 || pool->single)) {
         listen_tune(&conf->service[pool->service], pool->listen_fd,
                     pool->listen_count);
         return;
@@ -505,6 +505,11 @@ reload_lost(struct master *master, int64_t now)
 {
     if (master->phase != MASTER_RUN)
         return;
+    if (master->inetd.kind != INETD_NONE) { /* a new start is as good */
+        master->exit_code = EXIT_SYS;
+        stop_drain(master, "lost", now);
+        return;
+    }
     if (master->lost_at == 0 || now - master->lost_at > LOST_QUIET_MS)
         master->lost_delay = 0;
     else if (master->lost_delay == 0)

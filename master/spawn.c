@@ -190,7 +190,7 @@ static void
 keep_only(const struct worker_brief *brief, const struct master *master)
 {
     int few[64];
-    size_t count = 0, room = brief->listen_count + 8;
+    size_t count = 0, room = brief->listen_count + 10;
     int *keep = room <= sizeof(few) / sizeof(*few)
                     ? few
                     : mem_new(room * sizeof(*keep));
@@ -202,6 +202,8 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     keep[count++] = brief->keeper_fd;
     keep[count++] = brief->connector_fd;
     keep[count++] = brief->runner_fd;
+    keep[count++] = brief->client_in;
+    keep[count++] = brief->client_out;
     keep[count++] = master->jail.fd;
     keep[count++] = bans_fd(master->bans);
     keep[count++] = log_fd();
@@ -212,9 +214,11 @@ keep_only(const struct worker_brief *brief, const struct master *master)
 
 /* place - what siblings share above, what is its own below (filters.h) */
 static enum err
-place(struct worker_brief *brief, int *listen_fd, struct why *why)
+place(struct worker_brief *brief, int *listen_fd, enum log_level level,
+      struct why *why)
 {
-    int *own[] = { &brief->keeper_fd, &brief->connector_fd, &brief->runner_fd };
+    int *own[] = { &brief->keeper_fd, &brief->connector_fd, &brief->runner_fd,
+                   &brief->client_in, &brief->client_out };
     int log = log_fd();
     int *shared[SHARED] = { &brief->leash_fd, &brief->report_fd, &log };
     enum err err = ERR_OK;
@@ -229,8 +233,8 @@ place(struct worker_brief *brief, int *listen_fd, struct why *why)
     for (i = 0; err == ERR_OK && i < sizeof(own) / sizeof(own[0]); i++)
         if (*own[i] >= FILTERS_SHARED_FD)
             err = fdio_move(own[i], STDERR_FILENO + 1, why);
-    if (log != log_fd())
-        log_open(log, log_level());
+    if (log != log_fd() || level != log_level())
+        log_open(log, level);
     return err;
 }
 
@@ -239,6 +243,8 @@ static _Noreturn void
 child(struct master *master, struct worker_brief *brief, int *listen_fd,
       int slot)
 {
+    bool writes = brief->client_out != brief->client_in; /* -c: to a file? */
+    enum log_level level;
     struct why why;
 
     keep_only(brief, master);
@@ -248,10 +254,11 @@ child(struct master *master, struct worker_brief *brief, int *listen_fd,
         die("scoreboard", &why);
     if (bans_read_only(master->bans, &why) != ERR_OK)
         die("bans", &why);
-    if (place(brief, listen_fd, &why) != ERR_OK)
+    level = (enum log_level)master->gen->conf->global.log_level;
+    if (place(brief, listen_fd, level, &why) != ERR_OK)
         die("descriptors", &why);
-    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, &why) !=
-        ERR_OK)
+    if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, writes,
+                     &why) != ERR_OK)
         die("limits", &why);
     worker_main(brief);
 }
@@ -274,6 +281,10 @@ brief_for(const struct batch *batch, size_t i, int slot)
         .keeper_fd = batch->keeper[i],
         .connector_fd = batch->connector[i],
         .runner_fd = batch->runner[i],
+        .client_in = batch->master->inetd.in,
+        .client_out = batch->master->inetd.out,
+        .client_sa = batch->master->inetd.sa,
+        .client_len = batch->master->inetd.sa_len,
         .slot = board_slot(batch->master->board, slot),
         .bans = batch->master->bans,
         .pool = (unsigned)(pool - batch->master->pool),

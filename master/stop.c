@@ -36,7 +36,7 @@ stop_listening(struct pool *pool)
 
         /* busy workers hold copies, and nobody may queue up there; but where
          * others go on listening, everybody may */
-        if (!passed_has(*fd))
+        if (!passed_has(*fd) && !pool->borrowed)
             shutdown(*fd, SHUT_RDWR);
         fdio_close(fd);
     }

@@ -37,12 +37,13 @@ static void
 prepare(const struct worker_brief *brief, struct serve *serve,
         struct accept *accept)
 {
+    bool given = brief->client_in >= 0;
     struct why why;
     enum err err;
 
     if ((err = wait_init(&why)) != ERR_OK ||
         (err = serve_init(serve, brief, &why)) != ERR_OK ||
-        (err = accept_init(brief, accept, &why)) != ERR_OK ||
+        (!given && (err = accept_init(brief, accept, &why)) != ERR_OK) ||
         (err = confine_self(brief->filter, &why)) != ERR_OK)
         fail(brief, err, &why);
 }
@@ -81,6 +82,8 @@ work(const void *arg)
 
     prepare(brief, &serve, &accept);
     say_idle(brief);
+    if (brief->client_in >= 0)
+        _exit(serve_given(&serve));
     do {
         err = accept_next(&accept, &fd, &sa, &len, &why);
         if (err == ERR_SYS)

@@ -53,10 +53,14 @@ struct flow {
 
 enum { UP, DOWN, FLOWS }; /* client to upstream, upstream to client */
 
+/* what is watched: both ends, and the client's way out when that is another
+ * descriptor (stream_split) */
+enum { OUT = FLOWS, ITEMS };
+
 struct relay {
     struct stream *end[FLOWS]; /* end[UP] is the client: from of flow[UP] */
     struct flow flow[FLOWS];
-    bool mute[FLOWS];  /* this end hung up and we want nothing from it now */
+    bool mute[ITEMS];  /* it hung up and we want nothing from it now */
     enum reason first; /* who finished first */
     int alert;         /* of the end that broke, -1 */
     const struct relay_times *times;
@@ -197,7 +201,7 @@ static void
 farewell(struct flow *flow)
 {
     int64_t deadline = clock_deadline(FAREWELL_MS);
-    struct pollfd item = { .fd = flow->to->fd };
+    struct pollfd item = { .fd = flow->to->out_fd };
     bool ended = flow->state == FLOW_SHUT;
 
     while (flow->state != FLOW_DONE && (ended || flow->state != FLOW_SHUT)) {
@@ -215,7 +219,7 @@ farewell(struct flow *flow)
         if (wait_for(&item, 1, deadline) != ERR_OK)
             break;
     }
-    sent_wait(flow->to->fd, deadline);
+    sent_wait(flow->to->out_fd, deadline);
     stream_abort(flow->to);
 }
 
@@ -272,35 +276,62 @@ over(const struct relay *relay, const struct stream *end, short revents)
 /* hung_up - poll(2) reported more of an end than we asked for. 0: it is an
  * orderly end that we already know or will read later; keep quiet about it. */
 static ssize_t
-hung_up(struct stream *end)
+hung_up(struct stream *end, const struct pollfd *item)
 {
     int error = 0;
     socklen_t len = sizeof(error);
 
     if (end->program)
         return 0;
-    /* This clears the error, so the session must end here if there is one. */
-    if (getsockopt(end->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ||
-        error == 0)
+    /* This clears the error, so the session must end here if there is one. A
+     * pipe has none to tell: nobody reads it any more. */
+    if (getsockopt(item->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = (item->revents & POLLERR) != 0 ? EPIPE : 0;
+    if (error == 0)
         return 0;
     end->error = error;
     end->reset = true;
     return error == ECONNRESET || error == EPIPE ? -ERR_RESET : -ERR_IO;
 }
 
+/* item_end - whose item is it? */
+static struct stream *
+item_end(const struct relay *relay, int i)
+{
+    return relay->end[i == OUT ? UP : i];
+}
+
+/* item_fd, item_wants - of an end whose way out is another descriptor, each
+ * item is one way */
+static int
+item_fd(const struct stream *end, int i)
+{
+    if (i != OUT)
+        return end->fd;
+    return end->out_fd == end->fd ? -1 : end->out_fd;
+}
+
+static short
+item_wants(const struct stream *end, int i, short wants)
+{
+    if (end->out_fd == end->fd)
+        return i == OUT ? 0 : wants;
+    return (short)(wants & (i == OUT ? POLLOUT : POLLIN));
+}
+
 /* ask - fill in what poll(2) shall look for. An end that we want nothing from
  * (its bytes wait for the other end) is watched too, for a reset; once it has
  * hung up poll(2) would report that for ever, so it is left out then. */
 static void
-ask(struct relay *relay, struct pollfd items[FLOWS])
+ask(struct relay *relay, struct pollfd items[ITEMS])
 {
-    for (int i = 0; i < FLOWS; i++) {
-        struct stream *end = relay->end[i];
-        short wants = end_wants(relay, end);
+    for (int i = 0; i < ITEMS; i++) {
+        struct stream *end = item_end(relay, i);
+        short wants = item_wants(end, i, end_wants(relay, end));
 
         if (wants != 0)
             relay->mute[i] = false;
-        items[i].fd = relay->mute[i] ? -1 : end->fd;
+        items[i].fd = relay->mute[i] ? -1 : item_fd(end, i);
         items[i].events = wants;
         items[i].revents = 0;
     }
@@ -309,11 +340,11 @@ ask(struct relay *relay, struct pollfd items[FLOWS])
 /* hear - wake the directions that poll(2) speaks of; negative: an end broke,
  * culprit says which */
 static ssize_t
-hear(struct relay *relay, const struct pollfd items[FLOWS],
+hear(struct relay *relay, const struct pollfd items[ITEMS],
      struct stream **culprit)
 {
-    for (int i = 0; i < FLOWS; i++) {
-        struct stream *end = relay->end[i];
+    for (int i = 0; i < ITEMS; i++) {
+        struct stream *end = item_end(relay, i);
         ssize_t error = 0;
 
         if (items[i].revents == 0)
@@ -325,12 +356,13 @@ hear(struct relay *relay, const struct pollfd items[FLOWS],
         if (items[i].events == 0) {
             relay->mute[i] = true;
             *culprit = end;
-            error = items[i].revents & POLLNVAL ? -ERR_IO : hung_up(end);
+            error =
+                items[i].revents & POLLNVAL ? -ERR_IO : hung_up(end, &items[i]);
         }
         if (error != 0)
             return error;
         for (int f = 0; f < FLOWS; f++) {
-            short wants = flow_wants(&relay->flow[f], end);
+            short wants = item_wants(end, i, flow_wants(&relay->flow[f], end));
 
             if (wants != 0 && (items[i].revents &
                                (wants | POLLHUP | POLLERR | POLLNVAL)) != 0)
@@ -357,25 +389,25 @@ trim(struct relay *relay)
 
 /* doze - wait; for longer than a moment without that memory */
 static enum err
-doze(struct relay *relay, struct pollfd items[FLOWS])
+doze(struct relay *relay, struct pollfd items[ITEMS])
 {
     int64_t moment = clock_deadline(WAIT_MOMENT_MS);
     enum err err;
 
     if (moment < relay->deadline) {
-        err = wait_for(items, FLOWS, moment);
+        err = wait_for(items, ITEMS, moment);
         if (err != ERR_TIMEOUT)
             return err;
         trim(relay);
     }
-    return wait_for(items, FLOWS, relay->deadline);
+    return wait_for(items, ITEMS, relay->deadline);
 }
 
 /* rest - both directions wait. REASON_NONE: go on */
 static enum reason
 rest(struct relay *relay)
 {
-    struct pollfd items[FLOWS];
+    struct pollfd items[ITEMS];
     struct stream *culprit = NULL;
     enum err err;
     ssize_t error;

@@ -44,6 +44,7 @@
 struct conn {
     struct serve *serve;
     int fd;
+    int out_fd; /* another way out, -1: fd is both */
     int64_t start;
     struct stream client;
     struct tell_who who;
@@ -152,7 +153,7 @@ progress(void *ctx, uint64_t in, uint64_t out)
 static void
 farewell(struct conn *conn, int64_t ms)
 {
-    struct pollfd item = { .fd = conn->fd, .events = POLLOUT };
+    struct pollfd item = { .fd = conn->client.out_fd, .events = POLLOUT };
     int64_t deadline = clock_deadline(ms);
 
     while (stream_shut(&conn->client) == -ERR_AGAIN)
@@ -225,6 +226,8 @@ hello(struct conn *conn)
     if (service_of(conn)->listen_tls)
         return handshake(conn);
     stream_init(&conn->client, conn->fd, NULL, NULL);
+    if (conn->out_fd >= 0)
+        stream_split(&conn->client, conn->out_fd);
     return true;
 }
 
@@ -244,7 +247,7 @@ answer(struct conn *conn, const struct addr *addr)
 static struct program_client
 client_of(const struct conn *conn)
 {
-    return (struct program_client){ .fd = conn->fd,
+    return (struct program_client){ .fd = conn->client.out_fd,
                                     .session = conn->who.session,
                                     .host = conn->host_text,
                                     .port = conn->port };
@@ -266,6 +269,7 @@ forward(struct conn *conn)
                       &why) != ERR_OK) {
         if (reason == REASON_STOPPED)
             reason = told = stop_reason(conn);
+        conn->result.end = reason;
         if (reason_alert(told) < 0)
             told = REASON_INTERNAL;
         session_alert(&conn->serve->session, told);
@@ -505,6 +509,7 @@ admitted(struct conn *conn, const struct sockaddr_storage *sa)
     conn->port = source_of(sa, conn->source);
     if ((reason = turn_away(conn)) == REASON_NONE)
         return true;
+    conn->result.end = reason;
     atomic_fetch_add(&slot_of(conn)->connections, 1);
     atomic_fetch_add(&slot_of(conn)->refused, 1);
     close(conn->fd);
@@ -516,7 +521,10 @@ admitted(struct conn *conn, const struct sockaddr_storage *sa)
 static void
 enter(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
 {
-    addr_text((const struct sockaddr *)sa, len, conn->client_text);
+    if (sa->ss_family == AF_UNSPEC)
+        text_copy(conn->client_text, "stdin", sizeof(conn->client_text));
+    else
+        addr_text((const struct sockaddr *)sa, len, conn->client_text);
     addr_host_text((const struct sockaddr *)sa, len, conn->host_text);
     text_copy(slot_of(conn)->client, conn->client_text,
               sizeof(slot_of(conn)->client));
@@ -547,22 +555,49 @@ leave(struct conn *conn)
     report(conn, REPORT_ENDED, 0, 0, conn->result.end);
 }
 
+/* serve_conn - from the first look at the source to the end */
+static void
+serve_conn(struct conn *conn, const struct sockaddr_storage *sa, socklen_t len)
+{
+    struct serve *serve = conn->serve;
+
+    serve->session.alert_sent = serve->session.alert_received = -1;
+    conn->who.service = serve->brief->service;
+    conn->who.client = conn->client_text;
+    conn->who.session = conn->who.service->listen_tls ? &serve->session : NULL;
+    if (!admitted(conn, sa))
+        return;
+    enter(conn, sa, len);
+    if (hello(conn))
+        talk(conn);
+    leave(conn);
+}
+
 void
 serve_connection(struct serve *serve, int fd, const struct sockaddr_storage *sa,
                  socklen_t len)
 {
-    struct conn conn = { .serve = serve, .fd = fd, .start = clock_ms() };
+    struct conn conn = {
+        .serve = serve, .fd = fd, .out_fd = -1, .start = clock_ms()
+    };
 
-    serve->session.alert_sent = serve->session.alert_received = -1;
-    conn.who.service = serve->brief->service;
-    conn.who.client = conn.client_text;
-    conn.who.session = conn.who.service->listen_tls ? &serve->session : NULL;
-    if (!admitted(&conn, sa))
-        return;
-    enter(&conn, sa, len);
-    if (hello(&conn))
-        talk(&conn);
-    leave(&conn);
+    serve_conn(&conn, sa, len);
+}
+
+int
+serve_given(struct serve *serve)
+{
+    const struct worker_brief *brief = serve->brief;
+    struct conn conn = { .serve = serve,
+                         .fd = brief->client_in,
+                         .out_fd = brief->client_out == brief->client_in
+                                       ? -1
+                                       : brief->client_out,
+                         .start = clock_ms() };
+
+    serve->last = true;
+    serve_conn(&conn, &brief->client_sa, brief->client_len);
+    return reason_exit(conn.result.end);
 }
 
 /* meant - is what the master has told us about the connection that is here? We

@@ -37,4 +37,8 @@ bool serve_gone(const struct serve *serve);
  */
 void serve_connection(struct serve *serve, int fd,
                       const struct sockaddr_storage *sa, socklen_t len);
+
+/* serve_given - the same for the one client that came with us (worker.h); returns
+ * the exit code */
+int serve_given(struct serve *serve);
 #endif

@@ -23,9 +23,11 @@
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdalign.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* One stream_read asks the socket so often, then gives the caller a chance to
  * look at clocks and signals: a peer may send records without payload for ever.
@@ -58,6 +60,36 @@ io_reset(int number)
     return number == ECONNRESET || number == EPIPE;
 }
 
+/* file_ready - would read(2), or write(2) of a little, return at once? */
+static bool
+file_ready(int fd, short events)
+{
+    struct pollfd item = { .fd = fd, .events = events };
+
+    if (poll(&item, 1, 0) > 0)
+        return true;
+    errno = EAGAIN;
+    return false;
+}
+
+/* get, put - one system call */
+static ssize_t
+get(const struct stream *stream, void *buf, size_t size)
+{
+    if (!stream->in_file)
+        return recv(stream->fd, buf, size, MSG_DONTWAIT);
+    return file_ready(stream->fd, POLLIN) ? read(stream->fd, buf, size) : -1;
+}
+
+static ssize_t
+put(const struct stream *stream, const void *buf, size_t len, int flags)
+{
+    if (!stream->out_file)
+        return send(stream->out_fd, buf, len, flags);
+    return file_ready(stream->out_fd, POLLOUT) ? write(stream->out_fd, buf, len)
+                                               : -1;
+}
+
 /* io_recv, io_send - the two system calls, EINTR retried, resets remembered */
 static ssize_t
 io_recv(struct stream *stream, void *buf, size_t size)
@@ -65,7 +97,7 @@ io_recv(struct stream *stream, void *buf, size_t size)
     ssize_t n;
 
     do {
-        n = recv(stream->fd, buf, size, MSG_DONTWAIT);
+        n = get(stream, buf, size);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && io_reset(errno))
         stream->reset = true;
@@ -78,13 +110,15 @@ io_send(struct stream *stream, const void *buf, size_t len)
     int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0);
     ssize_t n;
 
+    if (stream->out_file && len > PIPE_BUF)
+        len = PIPE_BUF;
     if (stream->full) {
         stream->full = false;
         errno = EAGAIN;
         return -1;
     }
     do {
-        n = send(stream->fd, buf, len, flags);
+        n = put(stream, buf, len, flags);
     } while (n < 0 && errno == EINTR);
     stream->full = n >= 0 && (size_t)n < len;
     if (n < 0 && io_reset(errno))
@@ -203,7 +237,8 @@ void
 stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
             struct ahead *ahead)
 {
-    stream->fd = fd;
+    stream->fd = stream->out_fd = fd;
+    stream->in_file = stream->out_file = false;
     stream->ssl = ssl;
     stream->program = false;
     stream->read_events = POLLIN;
@@ -227,6 +262,24 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
     wolfSSL_SSLSetIOSend(ssl, tls_send);
     wolfSSL_SetIOReadCtx(ssl, stream);
     wolfSSL_SetIOWriteCtx(ssl, stream);
+}
+
+/* is_file - not a socket */
+static bool
+is_file(int fd)
+{
+    int type;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0;
+}
+
+void
+stream_split(struct stream *stream, int out_fd)
+{
+    stream->out_fd = out_fd;
+    stream->in_file = is_file(stream->fd);
+    stream->out_file = is_file(out_fd);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -475,7 +528,10 @@ stream_shut(struct stream *stream)
     if (stream->ssl != NULL && (result = tls_notify(stream)) == -ERR_AGAIN)
         return result;
     stream->shut = true;
-    if (shutdown(stream->fd, SHUT_WR) != 0 && result == 0)
+    if (stream->out_file) {
+        close(stream->out_fd);
+        stream->out_fd = -1;
+    } else if (shutdown(stream->out_fd, SHUT_WR) != 0 && result == 0)
         result = fail(stream, errno == ENOTCONN ? ECONNRESET : errno);
     return result;
 }
@@ -487,7 +543,7 @@ stream_abort(struct stream *stream)
 
     /* Fails on nothing that could be helped; on a unix socket it has no effect:
      * those have no reset to pass on. */
-    (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    (void)setsockopt(stream->out_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 void
@@ -534,6 +590,8 @@ stream_drain(struct stream *stream, size_t limit, long long deadline)
     size_t total = 0;
     unsigned turn = 0;
 
+    if (stream->in_file)
+        return ERR_OK; /* nobody is sent a RST for what we leave there */
     for (;;) {
         ssize_t n = drain_step(stream, &raw);
         enum err err = ERR_OK;

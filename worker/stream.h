@@ -27,6 +27,7 @@ struct ahead;
  */
 struct stream {
     int fd;
+    int out_fd; /* fd, but after stream_split; -1: closed by stream_shut */
     struct WOLFSSL *ssl; /* NULL: plain */
     bool program; /* plain, and a program's: it may end without reading all that
                    * was sent to it. stream_init clears it. */
@@ -38,6 +39,8 @@ struct stream {
     int tls_error; /* wolfSSL's error of the last -ERR_TLS */
     int alert;     /* that ended it: the peer's fatal alert, -1: none */
     /* from here on stream.c's own */
+    bool in_file;    /* fd is no socket: a pipe, a terminal, a file */
+    bool out_file;   /* the same of out_fd */
     bool reset;      /* a reset was seen, perhaps by the other direction */
     bool closing;    /* close_notify was made; it may still be in the spill */
     bool gated;      /* reading waits until the spill has room for replies */
@@ -60,6 +63,17 @@ void stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
                  struct ahead *ahead);
 
 /*
+ * stream_split - a plain end that writes to another descriptor, which may be
+ * the same socket; after stream_init. Neither needs to be a socket, nor
+ * non-blocking: O_NONBLOCK of a pipe or a terminal would be for everybody who
+ * has it open, our parent too. So each read(2) waits for what poll(2) says, and
+ * so does each write(2), of at most PIPE_BUF bytes: a pipe that can be written
+ * to has room for them. (A terminal may have less: then its user's ^S is what
+ * we wait for.) Somebody else who reads the same pipe could still make us wait.
+ */
+void stream_split(struct stream *stream, int out_fd);
+
+/*
  * stream_read - > 0 bytes; 0 the peer's orderly end (FIN, or close_notify);
  * A program that ended without reading all has ended, too.
  * -ERR_AGAIN; -ERR_RESET (RST); -ERR_TRUNCATED (TLS: FIN without
@@ -80,7 +94,8 @@ void stream_recheck(struct stream *stream);
 ssize_t stream_write(struct stream *stream, const void *buf, size_t len);
 
 /* stream_shut - pass on an end of input: close_notify then shutdown(SHUT_WR)
- * for TLS, shutdown(SHUT_WR) for plain. 0 done, -ERR_AGAIN, other negatives. */
+ * for TLS, shutdown(SHUT_WR) for plain; what is no socket is closed. 0 done,
+ * -ERR_AGAIN, other negatives. */
 int stream_shut(struct stream *stream);
 
 /* stream_abort - make the later close(2) send RST (SO_LINGER 0): a truncated

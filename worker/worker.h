@@ -4,6 +4,7 @@
 #include "common/conf.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct tls_side;
 struct bans;
@@ -29,6 +30,9 @@ struct worker_brief {
     int keeper_fd;    /* keywire.h, own pair */
     int connector_fd; /* connwire.h, own pair; -1 when never needed */
     int runner_fd;    /* runwire.h, own pair; -1 without a program */
+    int client_in, client_out; /* one client that came with us, -1: listen */
+    struct sockaddr_storage client_sa; /* AF_UNSPEC: it has no address */
+    socklen_t client_len;
     struct slot *slot;
     const struct bans *bans;     /* read-only view */
     unsigned pool;               /* how the limits in there name it */
@@ -42,7 +46,8 @@ struct worker_brief {
  */
 void worker_install(const struct worker_brief *brief);
 
-/* worker_main - serve until told to retire or max_use is reached; never
- * returns. Exit codes: 0 retired, EXIT_SYS, EXIT_CONFINE. */
+/* worker_main - serve until told to retire or max_use is reached, or the one
+ * client that came with us; never returns. Exit codes: 0 retired, EXIT_SYS,
+ * EXIT_CONFINE; with a client of our own what reason_exit makes of its end. */
 _Noreturn void worker_main(const struct worker_brief *brief);
 #endif

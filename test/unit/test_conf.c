@@ -942,6 +942,37 @@ the_table_is_sound(void **state)
     assert_null(conf_key_nearest(CONF_IN_MTLSD, "certt"));
 }
 
+/* one service of a file, which need not listen; the others are given up */
+static void
+one_service_is_kept_without_a_listen(void **state)
+{
+    static const char text[] =
+        "[mtlsd]\nuser = nobody\n"
+        "[service a]\nlisten_tls = no\nupstream = 127.0.0.1:1\n"
+        "[service b]\nlisten_tls = no\nlisten = 127.0.0.1:2\n"
+        "protocol = http\nupstream = 127.0.0.1:3\n"
+        "[route r]\nservice = b\npath = /x\nupstream = 127.0.0.1:4\n";
+    const char *path = put("only.conf", text);
+    struct conf_errors errors;
+    struct conf *conf;
+
+    (void)state;
+    assert_int_equal(conf_load(path, &conf, &errors), ERR_CONF);
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.text[0], "needs listen"));
+    conf_errors_free(&errors);
+    assert_int_equal(conf_load_only(path, "b", &conf, &errors), ERR_OK);
+    assert_int_equal(conf->service_count, 1);
+    assert_string_equal(conf->service[0].name, "b");
+    assert_int_equal(conf->service[0].listen.count, 0);
+    assert_int_equal(conf->service[0].route_count, 2);
+    conf_free(conf);
+    assert_int_equal(conf_load_only(path, "c", &conf, &errors), ERR_CONF);
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.text[0], "no [service c]"));
+    conf_errors_free(&errors);
+}
+
 int
 main(void)
 {
@@ -956,6 +987,7 @@ main(void)
         cmocka_unit_test(the_example_loads),
         cmocka_unit_test(includes_are_read_in_order),
         cmocka_unit_test(fixed_changes_are_named),
+        cmocka_unit_test(one_service_is_kept_without_a_listen),
         cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
         cmocka_unit_test(the_manual_page_names_what_waits_for_a_restart),
         cmocka_unit_test(the_default_file_has_every_key_at_its_default),

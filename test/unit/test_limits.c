@@ -113,7 +113,7 @@ tight(void *arg)
     (void)arg;
     if (geteuid() == 0)
         child_ordinary();
-    child_must(limits_child(32, NULL) == ERR_OK);
+    child_must(limits_child(32, false, NULL) == ERR_OK);
     child_must(fork() < 0 && errno == EAGAIN);
     child_must(dup2(0, 32) < 0 && dup2(0, 31) == 31);
     child_must(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0);
@@ -121,9 +121,9 @@ tight(void *arg)
     child_must(mlock(&limit, sizeof(limit)) != 0);
     limit = (struct rlimit){ 1, 1 };
     child_must(setrlimit(RLIMIT_NPROC, &limit) != 0);
-    child_must(limits_child(64, NULL) == ERR_OK); /* never wider again */
+    child_must(limits_child(64, false, NULL) == ERR_OK); /* never wider again */
     child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 32);
-    child_must(limits_child(0, NULL) == ERR_OK);
+    child_must(limits_child(0, false, NULL) == ERR_OK);
 }
 
 /* take - memory until there is no more; MiB */
@@ -153,7 +153,7 @@ exhaust(void *arg)
 
     child_must(held != NULL);
     limits_weigh();
-    child_must(limits_child(32, NULL) == ERR_OK);
+    child_must(limits_child(32, false, NULL) == ERR_OK);
     got = take(*by_heap);
     child_must(got >= 8 && got <= LIMITS_MEMORY >> 20);
     child_must(errno == ENOMEM);
@@ -227,7 +227,7 @@ write_file(void *arg)
 
     (void)arg;
     signal(SIGXFSZ, SIG_DFL);
-    child_must(limits_child(0, NULL) == ERR_OK);
+    child_must(limits_child(0, false, NULL) == ERR_OK);
     child_must(write(fd, "x", 1) == 1);
 }
 

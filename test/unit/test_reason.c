@@ -1,6 +1,7 @@
 /*
  * test_reason.c - the table holds what the words promise
  */
+#include "common/err.h"
 #include "common/reason.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,6 +68,36 @@ some_known_rows(void **state)
     assert_int_equal(reason_alert(REASON_NOT_TLS), -1);
 }
 
+static void
+an_exit_code_tells_who_is_to_blame(void **state)
+{
+    static const struct {
+        enum reason reason;
+        int code;
+    } rows[] = {
+        { REASON_NONE, EXIT_OK },
+        { REASON_CLIENT_EOF, EXIT_OK },
+        { REASON_UPSTREAM_EOF, EXIT_OK },
+        { REASON_RESPONDED, EXIT_OK },
+        { REASON_NO_CERTIFICATE, EXIT_TLS },
+        { REASON_BAD_NAME, EXIT_TLS },
+        { REASON_NOT_TLS, EXIT_TLS },
+        { REASON_NOT_FROM, EXIT_TLS },
+        { REASON_UPSTREAM_TLS, EXIT_TLS },
+        { REASON_UPSTREAM_REFUSED_OUR_CERTIFICATE, EXIT_TLS },
+        { REASON_UPSTREAM_REFUSED, EXIT_SYS },
+        { REASON_KEEPER_GONE, EXIT_SYS },
+        { REASON_CLIENT_TRUNCATED, EXIT_SYS },
+        { REASON_UPSTREAM_RESET, EXIT_SYS },
+        { REASON_STOPPED, EXIT_SYS },
+        { REASON_COUNT, EXIT_SYS },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(reason_exit(rows[i].reason), rows[i].code);
+}
+
 int
 main(void)
 {
@@ -75,6 +106,7 @@ main(void)
         cmocka_unit_test(alerts_have_names),
         cmocka_unit_test(numbers_from_outside_are_answered),
         cmocka_unit_test(some_known_rows),
+        cmocka_unit_test(an_exit_code_tells_who_is_to_blame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

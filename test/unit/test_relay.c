@@ -325,10 +325,10 @@ records_that_came_together_are_passed_on_together(void **state)
         stage_open(&stage, rows[i].client, rows[i].upstream, CLOCK_NEVER);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         real = stage.client.there.fd;
-        stage.client.there.fd = pair[0];
+        stage.client.there.fd = stage.client.there.out_fd = pair[0];
         ends_write(&stage.client.there, "one", 3);
         ends_write(&stage.client.there, "two", 3);
-        stage.client.there.fd = real;
+        stage.client.there.fd = stage.client.there.out_fd = real;
         assert_true((len = recv(pair[1], wire, sizeof(wire), 0)) > 0);
         assert_int_equal(send(real, wire, (size_t)len, 0), len);
         for (size_t have = 0; have < 6;) {

@@ -7,7 +7,9 @@
 #include "worker/stream.h"
 #include "worker/wait.h"
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -289,12 +291,12 @@ reading_waits_while_there_is_no_room_for_answers(void **state)
         ends_write(&ends.there, "k", 1);
         (void)ends_wait(ends.here.fd, POLLIN);
         fd = ends.here.fd;
-        ends.here.fd = full.here.fd; /* takes nothing */
+        ends.here.fd = ends.here.out_fd = full.here.fd; /* takes nothing */
         memset(ends.here.spill.at, 0, SPILL_SIZE);
         ends.here.spill.len = SPILL_SIZE - 100; /* as after many answers */
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), -ERR_AGAIN);
         assert_int_equal(ends.here.read_events, POLLOUT);
-        ends.here.fd = fd;
+        ends.here.fd = ends.here.out_fd = fd;
         ends.here.spill.len = 0;
         assert_int_equal(stream_read(&ends.here, buf, sizeof(buf)), 1);
         ends_close(&ends);
@@ -312,7 +314,7 @@ detour(struct stream *there, int pair[2])
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair),
                      0);
-    there->fd = pair[0];
+    there->fd = there->out_fd = pair[0];
     return real;
 }
 
@@ -325,7 +327,7 @@ lift(struct stream *there, int pair[2], int real, uint8_t *wire, size_t size)
     assert_true(n > 0);
     close(pair[0]);
     close(pair[1]);
-    there->fd = real;
+    there->fd = there->out_fd = real;
     return (size_t)n;
 }
 
@@ -585,12 +587,47 @@ a_fatal_alert_is_told_by_its_number(void **state)
     }
 }
 
+/* two pipes: nothing waits though they are blocking, a write takes PIPE_BUF at
+ * most, our end closes the one, and nobody to read is a reset */
+static void
+pipes_are_an_end_too(void **state)
+{
+    static uint8_t block[2 * PIPE_BUF];
+    struct stream stream;
+    int in[2], out[2];
+    ssize_t n;
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_true(pipe(in) == 0 && pipe(out) == 0);
+    stream_init(&stream, in[0], NULL, NULL);
+    stream_split(&stream, out[1]);
+    assert_int_equal(stream_read(&stream, block, 1), -ERR_AGAIN);
+    assert_int_equal(write(in[1], "abc", 3), 3);
+    assert_int_equal(stream_read(&stream, block, sizeof(block)), 3);
+    assert_memory_equal(block, "abc", 3);
+    assert_int_equal(stream_write(&stream, block, sizeof(block)), PIPE_BUF);
+    while ((n = stream_write(&stream, block, sizeof(block))) > 0)
+        assert_int_equal(n, PIPE_BUF);
+    assert_int_equal(n, -ERR_AGAIN); /* full */
+    close(in[1]);
+    stream_recheck(&stream);
+    assert_int_equal(stream_read(&stream, block, 1), 0);
+    close(out[0]);
+    assert_int_equal(stream_write(&stream, "x", 1), -ERR_RESET);
+    assert_int_equal(stream_shut(&stream), 0);
+    assert_int_equal(stream.out_fd, -1);
+    assert_int_equal(stream_drain(&stream, 1, 0), ERR_OK);
+    close(in[0]);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_through_both_ways),
         cmocka_unit_test(a_fatal_alert_is_told_by_its_number),
+        cmocka_unit_test(pipes_are_an_end_too),
         cmocka_unit_test(each_end_may_finish_first_and_still_reads),
         cmocka_unit_test(a_fin_without_close_notify_is_a_truncation),
         cmocka_unit_test(a_reset_is_told_after_the_bytes_before_it),
