@@ -120,9 +120,11 @@ keeper_huge(void)
 static long
 keeper_budget(void)
 {
-    long result = 0;
+    long result = KEYWIRE_OK;
 
-    for (long i = 0; result == 0 && i < SIGNATURES; i++)
+    for (long i = 0;
+         i < SIGNATURES && (result == KEYWIRE_OK || result == KEYWIRE_SPENT);
+         i++)
         result = ask_keeper(sign);
     return result;
 }
