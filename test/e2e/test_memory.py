@@ -37,14 +37,14 @@ def test_idle_sessions(mtlsd, upstream, pki, ca, measured, version):
     daemon = mtlsd(upstream=upstream(), workers=SESSIONS)
     daemon.settled(SESSIONS)
     pids = [process.pid for process in daemon.workers()]
-    below(pids, 108 * KIB, "an idle worker")
+    below(pids, 114 * KIB, "an idle worker")
     tls = context(ca, pki.client(), version)
     clients = [Client(daemon.address, tls).handshake().exchange(b"x" * 64) for _ in range(SESSIONS)]
-    below(pids, 118 * KIB, "an idle session")
+    below(pids, 126 * KIB, "an idle session")
     for client in clients:
         client.close()
     daemon.settled(SESSIONS)
-    below(pids, 118 * KIB, "a worker after its session")
+    below(pids, 126 * KIB, "a worker after its session")
 
 
 def test_after_bulk(mtlsd, upstream, pki, ca, measured):
