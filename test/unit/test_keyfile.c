@@ -305,7 +305,7 @@ what_is_no_good_key_is_refused_and_says_why(void **state)
         { "sed 's/END PRIVATE/END EC PRIVATE/' p256.key >bad",
           "without its END line" },
         { "sed 2s/^...../!!!!!/ p256.key >bad", "not base64" },
-        { "sed 2d rsa2.key >bad", "PKCS#8" },
+        { "sed 3d rsa2.key >bad", "PKCS#8" },
         { ": >bad", "PKCS#8" },
         { "echo hello >bad", "PKCS#8" },
         { "openssl pkey -in p256.key -outform DER -out bad; echo >>bad",
