@@ -93,12 +93,15 @@ class Bench:
         servers'; kind: of its certificate's key; more: of Settings."""
         home = self.home / f"run{next(self.runs)}-{peer.name.replace(':', '-')}"
         home.mkdir(mode=0o755)
-        terminate = more.get("role", "terminate") == "terminate"
+        role = more.get("role", "terminate")
+        terminate = role != "originate"
         settings = Settings(**{
             "home": home, "listen": self.address(), "ca": self.home / "ec/root.crt",
             "cert": self.home / kind / ("server.crt" if terminate else "client.crt"),
             "upstream": self.upstream if terminate else self.upstream_tls} | more)
         argv = peer.argv(settings)
+        if role == "inetd":
+            argv = [str(self.programs / "inetd"), settings.listen, *argv]
         server = Server(argv, where or host.cpus(settings.cpus)[0], home / "out")
         server.settings, server.peer = settings, peer
         try:

@@ -95,6 +95,7 @@ conn_open(struct load *load, struct conn *conn, unsigned number)
     int on = 1;
 
     conn->began = seconds();
+    conn->heard = 0;
     conn->head_size = 0;
     conn->events = 0;
     conn->wire.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -151,8 +152,11 @@ static enum outcome
 shaking(struct load *load, struct conn *conn)
 {
     uint32_t events;
-    int result = wire_shake(&conn->wire, &events);
+    int result;
 
+    if (conn->heard <= 0 && conn->events == EPOLLIN)
+        conn->heard = seconds();
+    result = wire_shake(&conn->wire, &events);
     if (result == WIRE_AGAIN)
         watch(load, conn, events);
     if (result != 1)

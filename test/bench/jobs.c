@@ -73,12 +73,17 @@ static void
 again(struct load *load, struct conn *conn, enum outcome outcome)
 {
     while (outcome == CONN_ANSWERED) {
-        count_done(&load->count, conn->began, seconds());
+        double now = seconds();
+
+        count_done(&load->count, conn->began, load->hello ? conn->heard : now);
         if (!load->fresh) {
             outcome = conn_ask(load, conn);
             continue;
         }
         conn_close(load, conn);
+        conn->retry = now + load->rest;
+        if (load->rest > 0)
+            return;
         outcome = conn_open(load, conn, number(load, conn));
     }
     if (outcome == CONN_LOST)

@@ -14,6 +14,8 @@
  *   --talk echo | ask | down | up     what is said, see set_talk()
  *   --bytes N                         of down and up; 0 has no end
  *   --fresh 1                         a connection for each operation
+ *   --rest S                          of fresh ones: before the next
+ *   --hello 1                         times until the server's first byte
  *   --http 1                          as HTTP/1.1
  *   --plain 1                         no TLS
  *   --cert --key --ca --tls --cipher --groups --name
@@ -31,7 +33,7 @@ enum { ASK = 64, REPLY = 1024, BAD_AT_ONCE = 256 };
 struct told {
     const char *to, *talk, *bytes, *http, *plain, *fresh;
     const char *conns, *warmup, *time, *timeout, *sources, *silent, *rate,
-        *name;
+        *name, *rest, *hello;
     struct tls_options tls;
 };
 
@@ -73,6 +75,8 @@ tell(struct told *t, const char *name, const char *value)
         { "--silent", &t->silent },
         { "--rate", &t->rate },
         { "--name", &t->name },
+        { "--rest", &t->rest },
+        { "--hello", &t->hello },
         { "--cert", &t->tls.cert },
         { "--key", &t->tls.key },
         { "--ca", &t->tls.ca },
@@ -177,6 +181,8 @@ set_load(struct load *load, const struct told *told)
     load->warmup = real(told->warmup, 0);
     load->time = real(told->time, 1);
     load->timeout = real(told->timeout, 60);
+    load->rest = real(told->rest, 0);
+    load->hello = number(told->hello, 0) != 0;
     load->name = told->name == NULL ? "localhost" : told->name;
     tls.bulk = load->talk.answer == UINT64_MAX;
     if (!number(told->plain, 0))

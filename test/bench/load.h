@@ -40,6 +40,7 @@ struct conn {
     int more;        /* to be driven again without an event */
     double began;    /* the operation that goes on */
     double retry;    /* closed: not to be opened before */
+    double heard;    /* the first byte of its handshake came, or 0 */
     const char *out;
     size_t out_left;
     uint64_t stream_left, answer_left;
@@ -58,6 +59,8 @@ struct load {
     unsigned silent; /* of an attack: connections that say nothing */
     double rate;     /* of an attack: handshakes per second */
     double warmup, time, timeout;
+    double rest; /* before a connection's place has another */
+    int hello;   /* a time ends with the server's first byte */
     int poll;
     unsigned more, closed; /* connections that are so */
     struct conn *conn;

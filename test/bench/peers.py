@@ -21,7 +21,7 @@ class Settings:
     ca: Path
     listen: str
     upstream: str
-    role: str = "terminate"        # TLS in, plain out; or originate: plain in, TLS out
+    role: str = "terminate"        # TLS in, plain out; or originate: plain in, TLS out; or inetd: as terminate, one connection
     protocol: str = "tcp"
     cpus: int = 1                  # workers of a server that needs one for each
     sessions: int = 32             # held at once
@@ -46,7 +46,8 @@ class Settings:
 
 
 class Peer:
-    """A server. argv() writes its configuration and says how it is started, in the foreground."""
+    """A server. argv() writes its configuration and says how it is started, in the foreground; or, with the role inetd, by
+    inetd."""
     name = program = ""
     roles = ("terminate", "originate")
     protocols = ("tcp",)
@@ -81,28 +82,32 @@ def ini(section, keys):
 
 
 class Mtlsd(Peer):
-    roles = ("terminate", "originate")
+    roles = ("terminate", "originate", "inetd")
     protocols = ("tcp", "http")
     stop = signal.SIGINT
 
-    def __init__(self, name="mtlsd", daemon=None, service=None):
+    def __init__(self, name="mtlsd", daemon=None, service=None, program=None):
         self.name = name
+        self.program = program  # beside the binary
         self.daemon = daemon or {}
         self.service = service or {}
 
     def missing(self):
-        return not self.binary().exists()
+        return not self.command().exists()
 
     @staticmethod
     def binary():
         return TOP / os.environ.get("MTLSD", "build/mtlsd")
+
+    def command(self):
+        return self.binary().parent / self.program if self.program else self.binary()
 
     def holds(self, _files, _cpus):
         return 65536
 
     def ready(self, s):
         log = s.home / "mtlsd.log"
-        return log.exists() and " ready " in log.read_text(errors="replace")
+        return s.role == "inetd" or log.exists() and " ready " in log.read_text(errors="replace")
 
     @staticmethod
     def pool(s):
@@ -111,7 +116,7 @@ class Mtlsd(Peer):
 
     def one_service(self, s, listen):
         keys = {"listen": listen, "backlog": BACKLOG, "protocol": s.protocol, **self.pool(s)}
-        if s.role == "terminate":
+        if s.role != "originate":
             keys |= {"cert": s.cert, "key": s.key, "ca": s.ca, "groups": s.groups, "upstream": s.upstream}
             if s.crl:
                 keys["crl"] = s.crl
@@ -126,7 +131,8 @@ class Mtlsd(Peer):
         text += ini("service bench", self.one_service(s, s.listen))
         for number, listen in enumerate(s.services):
             text += ini(f"service more{number}", self.one_service(s, listen) | {"workers": 1})
-        return [str(self.binary()), "-f", s.write("mtlsd.conf", text)]
+        inetd = ["-i", "-s", "bench"] if s.role == "inetd" else []
+        return [str(self.command()), *inetd, "-f", s.write("mtlsd.conf", text)]
 
 
 class Nginx(Peer):
@@ -221,18 +227,19 @@ listen bench
 
 class Stunnel(Peer):
     name, program = "stunnel", "stunnel4"
+    roles = ("terminate", "originate", "inetd")
     files_per_session = 2.1
 
     def argv(self, s):
         crl = f"CRLfile = {s.crl}" if s.crl else ""
-        side = "requireCert = yes" if s.role == "terminate" else "client = yes\nsni = localhost\ncheckHost = localhost"
+        side = "client = yes\nsni = localhost\ncheckHost = localhost" if s.role == "originate" else "requireCert = yes"
+        service = "" if s.role == "inetd" else f"[bench]\naccept = {s.listen}"
         conf = s.write("stunnel.conf", f"""foreground = yes
 pid =
 syslog = no
 debug = 5
 output = {s.home}/stunnel.log
-[bench]
-accept = {s.listen}
+{service}
 connect = {s.upstream}
 cert = {s.cert}
 key = {s.key}
@@ -249,7 +256,7 @@ socket = r:TCP_NODELAY=1
 TIMEOUTidle = 3600
 TIMEOUTclose = 0
 """)
-        return ["stunnel4", conf]
+        return [shutil.which("stunnel4"), conf]
 
 
 class Hitch(Peer):
@@ -277,9 +284,10 @@ log-level = 1
         return ["hitch", f"--config={conf}"]
 
 
-# A variant of mtlsd has a name that begins with "mtlsd:", other keys of [mtlsd] or of its service, and a column when named
-# by --peers or by a row.
+# A variant of mtlsd has a name that begins with "mtlsd:", other keys of [mtlsd] or of its service or another program, and a
+# column when named by --peers or by a row.
 VARIANTS = [
+    Mtlsd("mtlsd:bare", {"confine": "degrade", "chroot": "none", "unsafe_reader": "yes"}, program="bench/mtlsd-bare"),
     Mtlsd("mtlsd:use1", service={"max_use": 1}),
 ]
 PEERS = [Mtlsd(), Nginx(), Haproxy(), Stunnel(), Hitch()]

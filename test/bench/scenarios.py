@@ -139,6 +139,14 @@ def key_exchange(bench, peer, row):
     return {"cpu_us": cpu / result["done"] * 1e6}
 
 
+def of_inetd(bench, peer, row):
+    """A process for each connection: all its time, and how long a client waits until it begins to speak. A rest between two
+    keeps the end of one out of the next one's time."""
+    with bench.server(peer, **row.settings) as server:
+        result = complete(bench.run(server, **row.load))
+    return {"cpu_us": result["cpu"] / result["done"] * 1e6, "hello_us": result["p50_us"]}
+
+
 def slow_loris(bench, peer, row):
     """How much longer an honest client takes while others say nothing or are refused."""
     client = {"fresh": 1, "conns": 1, "time": 2 * bench.seconds}
@@ -209,6 +217,12 @@ ROWS = [
     Row("handshake 1.3 EC, 2 CPUs", operations, cpu(), {"cpus": 2}, FRESH),
     Row("handshake 1.3 RSA, 2 CPUs", operations, cpu(), {"cpus": 2, "kind": "rsa"}, FRESH),
     Row("handshake, max_use 1", operations, cpu(0.75), {"mtlsd": {"max_use": 1}}, FRESH, short=True),
+    Row("confinement", operations, [Metric("cpu_us", "CPU us", Goal("peer", of="mtlsd:bare")),
+                                    Metric("cpu_us", ". with max_use 1", Goal("peer", of="mtlsd:bare"), subject="mtlsd:use1")],
+        {}, FRESH, ("mtlsd", "mtlsd:bare", "mtlsd:use1", "nginx"), short=True),
+    Row("inetd", of_inetd, [Metric("cpu_us", "CPU us", Goal("peer", 1.0, "stunnel")),
+                            Metric("hello_us", "us to ServerHello", Goal("peer", 1.0, "stunnel"))],
+        {"role": "inetd"}, {"fresh": 1, "conns": 1, "rest": 0.03, "hello": 1}, short=True),
     Row("handshake, http", operations, cpu(), {"protocol": "http"}, FRESH),
     Row("first byte, 1 client", operations, times(), load={"fresh": 1, "conns": 1}, short=True),
     Row("request, 1 session", operations, times(0.85), load={"talk": "ask", "conns": 1}, short=True),

@@ -35,6 +35,7 @@ class Metric:
     goal: Goal = None
     more_is_better: bool = False
     compared: bool = True  # a ratio says something
+    subject: str = SUBJECT  # whose ratio: mtlsd's, or a variant's
 
 
 def values(runs, row, peer, key):
@@ -66,12 +67,12 @@ def best(runs, row, key, round_, more_is_better=False):
     return (max if more_is_better else min)(numbers) if numbers else None
 
 
-def ratio(runs, row, metric, goal, peer=SUBJECT):
-    """The median over the rounds of `peer`'s value against what the goal compares with; None where there is none."""
+def ratio(runs, row, metric, goal):
+    """The median over the rounds of the subject's value against what the goal compares with; None where there is none."""
     found = []
-    for round_, value in values(runs, row, peer, metric.key).items():
+    for round_, value in values(runs, row, metric.subject, metric.key).items():
         if goal.kind == "row":
-            other = values(runs, goal.of, peer, metric.key).get(round_)
+            other = values(runs, goal.of, metric.subject, metric.key).get(round_)
         elif goal.kind == "peer":
             other = values(runs, row, goal.of, metric.key).get(round_)
         else:
@@ -84,7 +85,7 @@ def ratio(runs, row, metric, goal, peer=SUBJECT):
 def verdict(runs, row, metric):
     """met, not met, or - where nothing was to be met or to be compared with"""
     goal = metric.goal
-    mine = values(runs, row, SUBJECT, metric.key)
+    mine = values(runs, row, metric.subject, metric.key)
     if goal is None or goal.limit is None or not mine:
         return "-"
     if goal.kind in ("most", "least"):
