@@ -511,26 +511,42 @@ def test_example_of_an_old_program(given, inetd, old, pki, ca, name, example):
 S6 = ["s6-tcpserver"] if shutil.which("s6-tcpserver") else []  # Debian has none
 
 
-@pytest.mark.parametrize("server", ["tcpserver", *S6])
-def test_run_script(given, acceptor, scratch, old, pki, ca, server):
-    """etc/examples/s6-run under tcpserver: a chain of three, of which mtlsd is the middle."""
-    one = given(name="greet", **PROGRAM)
-    run = scratch / f"run{os.getpid()}"
+@pytest.fixture(params=["tcpserver", *S6])
+def chain(request, acceptor, scratch, old):
+    """chain(given): etc/examples/s6-run, for the old program with the words "a b" and "c"."""
+    def make(one):
+        run = scratch / f"run{os.getpid()}"
+        name = {"tcpserver": "tcpserver -H -R -l 0"}.get(request.param, request.param)
 
-    def place(port):
-        name = "s6-tcpserver" if server == "s6-tcpserver" else "tcpserver -H -R -l 0"
-        run.write_text(replaced((ETC / "examples" / "s6-run").read_text(), **{
-            "exec s6-tcpserver": f"exec {name}", "0.0.0.0": "127.0.0.1", "8443": port, "/usr/sbin/mtlsd": one.binary,
-            "/etc/mtlsd/mtlsd.conf": one.config, "/usr/local/bin/greet": f"{old} 'a b'"}))
-        return ["/bin/sh", str(run)]
-    chain = acceptor(server, place)
+        def place(port):
+            run.write_text(replaced((ETC / "examples" / "s6-run").read_text(), **{
+                "exec s6-tcpserver": f"exec {name}", "0.0.0.0": "127.0.0.1", "8443": port, "/usr/sbin/mtlsd": one.binary,
+                "/etc/mtlsd/mtlsd.conf": one.config, "/usr/local/bin/greet": f"{old} 'a b' c"}))
+            return ["/bin/sh", str(run)]
+        return acceptor(request.param, place)
+    return make
+
+
+def test_run_script(given, chain, pki, ca):
+    """A chain of three, of which mtlsd is the middle."""
+    one = given(name="greet", **PROGRAM)
+    server = chain(one)
     for count in (1, 2):
-        said, local = met(chain.address, pki, ca)
-        assert expected(["a b"], pki, local).fullmatch(said), chain.words + said
+        said, local = met(server.address, pki, ca)
+        assert expected(["a b", "c"], pki, local).fullmatch(said), server.words + said
         assert one.wait("done", count)["exit"] == "0"
-    met_nobody = attempt(chain.address, context(ca))
-    assert met_nobody.alert == "certificate_required" and one.wait("refused")["reason"] == "no_certificate"
+    stranger = attempt(server.address, context(ca))
+    assert stranger.alert == "certificate_required" and one.wait("refused")["reason"] == "no_certificate"
     one.gone()
+
+
+def test_log_of_a_chain(given, chain, pki, ca):
+    """Standard error is the super-server's own there: log = stderr is what it says."""
+    one = given({"log": "stderr"}, name="greet", **PROGRAM)
+    server = chain(one)
+    said, local = met(server.address, pki, ca)
+    assert expected(["a b", "c"], pki, local).fullmatch(said), server.words + said
+    eventually(lambda: re.search(rf" done .*client={re.escape(local)} .*exit=0", server.words), lambda: server.words)
 
 
 def test_unit_for_each_connection(given, acceptor, pki, ca):
