@@ -251,10 +251,10 @@ build_free(struct conf_build *build)
     free(build->service);
 }
 
-/* load - all services, or with `only` that one */
+/* load - all services, or with `only` that one, and a program for it or none */
 static enum err
-load(const char *path, const char *only, struct conf **out,
-     struct conf_errors *errors)
+load(const char *path, const char *only, char *const *program,
+     struct conf **out, struct conf_errors *errors)
 {
     struct conf_build build = { .conf = mem_new(sizeof(struct conf)),
                                 .handed = only != NULL };
@@ -267,6 +267,8 @@ load(const char *path, const char *only, struct conf **out,
     } else {
         read_includes(&build);
         conf_take(&build);
+        if (program != NULL)
+            conf_program(&build, only, program);
         conf_check(&build);
         conf_routes_finish(build.conf);
     }
@@ -287,14 +289,14 @@ load(const char *path, const char *only, struct conf **out,
 enum err
 conf_load(const char *path, struct conf **out, struct conf_errors *errors)
 {
-    return load(path, NULL, out, errors);
+    return load(path, NULL, NULL, out, errors);
 }
 
 enum err
-conf_load_only(const char *path, const char *service, struct conf **out,
-               struct conf_errors *errors)
+conf_load_only(const char *path, const char *service, char *const *program,
+               struct conf **out, struct conf_errors *errors)
 {
-    return load(path, service, out, errors);
+    return load(path, service, program, out, errors);
 }
 
 /* free_keys - the fields of all rows of a section */

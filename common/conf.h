@@ -199,10 +199,13 @@ enum err conf_load(const char *path, struct conf **out,
  * conf_load_only - the same for a process whose clients come from elsewhere
  * (mtlsd -i, -c): no service needs a listen, and of the services the named one
  * alone is kept, with its routes and without its listen.
+ * program  the words of a command that is the service's upstream, whatever the
+ *          file says (words.h); NULL: the file's.
  * ERR_CONF also when there is no such service.
  */
 enum err conf_load_only(const char *path, const char *service,
-                        struct conf **out, struct conf_errors *errors);
+                        char *const *program, struct conf **out,
+                        struct conf_errors *errors);
 void conf_free(struct conf *conf);
 void conf_errors_free(struct conf_errors *errors);
 

@@ -67,6 +67,11 @@ void conf_place_add(struct conf_places *places, const struct conf_place *place);
 /* conf_only - all services but the named one are given up, and its listen:
  * conf_only.c. false: there is none of that name. conf_service_free is conf.c's */
 bool conf_only(struct conf *conf, const char *name);
+
+/* conf_program - the upstream of the named service, if there is one, is this
+ * program whatever its section says: conf_only.c. Before the checks. */
+void conf_program(struct conf_build *build, const char *name,
+                  char *const *program);
 void conf_service_free(struct conf_service *service);
 
 /* conf_twice - the same section in two files: told when first is another */

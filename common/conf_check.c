@@ -49,7 +49,8 @@ check_required(const struct check *c)
             need(c, "ca",
                  ", the authorities that client certificates must come from");
     }
-    if (s->protocol == CONF_PROTOCOL_TCP && !unsound(c, "protocol"))
+    if (s->protocol == CONF_PROTOCOL_TCP && !unsound(c, "protocol") &&
+        s->route[0].upstream.count == 0)
         need(c, "upstream", "");
     else if (s->protocol == CONF_PROTOCOL_HTTP && s->route_count == 1 &&
              !c->build->nameless)

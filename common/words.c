@@ -23,18 +23,32 @@ word_end(char *from)
     if (*from != '"')
         return *at == '"' ? NULL : at;
     at = strchr(from + 1, '"');
+    while (at != NULL && at[1] == '"') /* a quote, written twice */
+        at = strchr(at + 2, '"');
     return at == NULL || (at[1] != '\0' && !is_blank(at[1])) ? NULL : at + 1;
 }
 
-/* add - the word between from and end, which is overwritten with a NUL */
+/* unquote - what stands between the quotes, in place */
+static void
+unquote(char *word, const char *end)
+{
+    char *to = word;
+
+    for (const char *at = word + 1; at < end - 1; at++) {
+        *to++ = *at;
+        at += *at == '"'; /* its second */
+    }
+    *to = '\0';
+}
+
+/* add - the word between from and end, which may be overwritten with a NUL */
 static void
 add(struct words *words, char *from, char *end)
 {
-    if (*from == '"') {
-        from++;
-        end--;
-    }
-    *end = '\0';
+    if (*from == '"')
+        unquote(from, end);
+    else
+        *end = '\0';
     words->word[words->count++] = from;
 }
 
@@ -62,5 +76,52 @@ words_split(const char *text, struct words *out, struct why *why)
     if (out->count == 0 || out->word[0][0] != '/')
         return why_set(why, ERR_FORMAT,
                        "write exec: and the absolute path of a program");
+    return ERR_OK;
+}
+
+/* a text that grows; what does not fit is counted alone */
+struct text {
+    char *out;
+    size_t size, len;
+};
+
+static void
+put(struct text *text, char c)
+{
+    if (text->len < text->size)
+        text->out[text->len] = c;
+    text->len++;
+}
+
+static void
+put_word(struct text *text, const char *word)
+{
+    bool quoted = *word == '\0' || strpbrk(word, " \t\"") != NULL;
+
+    if (quoted)
+        put(text, '"');
+    for (; *word != '\0'; word++) {
+        if (*word == '"')
+            put(text, '"');
+        put(text, *word);
+    }
+    if (quoted)
+        put(text, '"');
+}
+
+enum err
+words_join(char *const *word, char *out, size_t size, struct why *why)
+{
+    struct text text = { .out = out, .size = size };
+
+    for (size_t i = 0; word[i] != NULL; i++) {
+        if (i > 0)
+            put(&text, ' ');
+        put_word(&text, word[i]);
+    }
+    put(&text, '\0');
+    if (text.len > size)
+        return why_set(why, ERR_RANGE, "a command has at most %zu bytes",
+                       size - 1);
     return ERR_OK;
 }

@@ -55,7 +55,8 @@ load(const struct options *options)
     size_t i;
 
     err = options->service != NULL
-              ? conf_load_only(options->path, options->service, &conf, &errors)
+              ? conf_load_only(options->path, options->service,
+                               options->program, &conf, &errors)
               : conf_load(options->path, &conf, &errors);
     for (i = 0; err != ERR_OK && i < errors.count; i++)
         complain("%s", errors.text[i]);

@@ -18,7 +18,7 @@ const char *
 options_usage(void)
 {
     return "usage: mtlsd [-d] [-f FILE]     run; -d: in the background\n"
-           "       mtlsd -i -s SERVICE [-f FILE]\n"
+           "       mtlsd -i -s SERVICE [-f FILE] [-- PROGRAM [ARGUMENT ...]]\n"
            "                                serve what inetd hands over\n"
            "       mtlsd -c -s SERVICE [-f FILE]\n"
            "                                connect standard input and output\n"
@@ -88,6 +88,24 @@ fits(const struct options *out)
         return options_wrong("-i and -c need -s SERVICE");
     if (!one && out->service != NULL)
         return options_wrong("-s goes with -i or -c");
+    if (out->program != NULL && out->mode != OPTIONS_INETD)
+        return options_wrong("a program goes with -i alone");
+    if (out->program != NULL && **out->program != '/')
+        return options_wrong("-- is for the absolute path of a program");
+    return true;
+}
+
+/* rest - what is no option: nothing, or -- and a program */
+static bool
+rest(struct options *out, char **argv)
+{
+    bool marked = strcmp(argv[optind - 1], "--") == 0;
+
+    if (argv[optind] == NULL)
+        return !marked || options_wrong("-- is for a program");
+    if (!marked)
+        return options_wrong("there are arguments besides the options");
+    out->program = &argv[optind];
     return true;
 }
 
@@ -100,7 +118,7 @@ options_parse(int argc, char **argv, struct options *out)
     memset(out, 0, sizeof(*out));
     out->path = MTLSD_SYSCONFDIR "/mtlsd/mtlsd.conf";
     opterr = 0;
-    while ((opt = getopt(argc, argv, ":cdf:is:tTVh")) != -1) {
+    while ((opt = getopt(argc, argv, "+:cdf:is:tTVh")) != -1) {
         if (opt == ':')
             return options_wrong(optopt == 's' ? "-s needs a service's name"
                                                : "-f needs a file name");
@@ -112,7 +130,5 @@ options_parse(int argc, char **argv, struct options *out)
                  opt == '?' ? optopt : opt);
         return options_wrong(what);
     }
-    if (optind < argc)
-        return options_wrong("there are arguments besides the options");
-    return fits(out);
+    return rest(out, argv) && fits(out);
 }

@@ -15,9 +15,10 @@ enum options_mode {
 
 struct options {
     enum options_mode mode;
-    bool background;     /* -d */
-    const char *path;    /* -f, else the built-in default */
-    const char *service; /* -s; NULL but with -i and -c */
+    bool background;      /* -d */
+    const char *path;     /* -f, else the built-in default */
+    const char *service;  /* -s; NULL but with -i and -c */
+    char *const *program; /* what stands behind --, -i only; else NULL */
 };
 
 /* options_parse - false: wrong usage; one sentence went to standard error */

@@ -1,5 +1,5 @@
 """inetds.py - the three inetds that Debian ships, in the foreground with a configuration of the test: an installed one,
-or one that etc/deps has unpacked (they conflict with each other)"""
+or one that etc/deps has unpacked (they conflict with each other); and any other program that accepts for mtlsd -i"""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ from peers import free_ports
 from waiting import DEADLINE, eventually
 
 UNPACKED = Path(__file__).resolve().parents[2] / "build" / "unpacked"
+TCPSERVER = UNPACKED / "ucspi-tcp" / "usr/bin"
 PROGRAMS = {"openbsd-inetd": "usr/sbin/inetd", "inetutils-inetd": "usr/sbin/inetutils-inetd", "xinetd": "usr/sbin/xinetd"}
 
 
@@ -85,3 +86,18 @@ class Inetd:
     def stop(self):
         self.popen.send_signal(signal.SIGKILL)
         self.popen.wait(DEADLINE)
+
+
+class Acceptor(Inetd):
+    """A program that is told all on its command line: command(port), a list of words."""
+
+    def __init__(self, name, command, scratch=None):
+        self.command = command
+        super().__init__(name, None, scratch=scratch, text=lambda port: "")
+
+    def _start(self, text):
+        with open(self.path / "words", "ab") as out:
+            self.popen = subprocess.Popen(self.command(self.port), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                          env=os.environ | {"PATH": f"{os.environ['PATH']}:{TCPSERVER}"}, cwd="/",
+                                          start_new_session=True)
+        eventually(lambda: self.popen.poll() is not None or listens(self.port), lambda: self.words)

@@ -95,6 +95,13 @@ def test_plain_listener(served):
     assert daemon.wait("done")["exit"] == "0"
 
 
+def test_quotes_within_quotes(served):
+    _, come = served('\'exec:/bin/sh -c "printf ""<%s>"" ""$@""" sh "a b" """" "" x\'')
+    client = come()
+    client.close_notify()
+    assert client.recv_all() == b'<a b><"><><x>'
+
+
 # --- the environment ----------------------------------------------------------
 
 def environment(come):

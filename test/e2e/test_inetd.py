@@ -2,6 +2,8 @@
 
 import os
 import pty
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -14,7 +16,8 @@ import pytest
 
 from clients import Client, attempt, context
 from daemon import ENVIRONMENT, NOBODY, parse, render
-from inetds import PROGRAMS, Inetd, program, running
+from inetds import PROGRAMS, Acceptor, Inetd, program, running
+from peers import free_ports
 from upstream import discard
 from waiting import DEADLINE, eventually
 
@@ -38,10 +41,10 @@ class Given:
         os.chown(self.log.parent, NOBODY, NOBODY)
         self.at = furnish(at)
 
-    def write(self, mtlsd=None, **service):
+    def write(self, mtlsd=None, name="web", **service):
         keys = {"cert": "server.crt", "key": "server.key", "ca": "ca.crt", "upstream": RESPOND} | service
         top = {"user": NOBODY, "group": NOBODY, "log": self.log} | (mtlsd or {})
-        self.config = self.at.put("mtlsd.conf", render({"mtlsd": top, "service web": keys}))
+        self.config = self.at.put("mtlsd.conf", render({"mtlsd": top, f"service {name}": keys}))
         return self
 
     @property
@@ -70,8 +73,8 @@ def given(home, binary, mtlsd, pki):
     """given(**service): what is in Given; no process may be left of it."""
     made = []
 
-    def make(mtlsd_keys=None, **service):
-        made.append(Given(home(), binary, mtlsd.furnish, pki).write(mtlsd_keys, **service))
+    def make(mtlsd_keys=None, uid=0, **service):
+        made.append(Given(home(uid), binary, mtlsd.furnish, pki).write(mtlsd_keys, **service))
         return made[-1]
     yield make
     for one in made:
@@ -86,6 +89,18 @@ def inetd(scratch):
         if not program(name):
             pytest.fail(f"{name} is not installed: etc/deps test")
         made.append(Inetd(name, *args, scratch=scratch, **kw))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def acceptor(scratch):
+    made = []
+
+    def make(*args):
+        made.append(Acceptor(*args, scratch=scratch))
         return made[-1]
     yield make
     for one in made:
@@ -336,10 +351,216 @@ def test_examples(given, inetd, pki, ca, name, example):
     def place(port):
         out = text
         for old, new in {"/usr/sbin/mtlsd": str(one.binary), "/etc/mtlsd/mtlsd.conf": str(one.config),
-                         "8443": str(port)}.items():
+                         "8443": str(port), "8079": str(free_ports(1)[0])}.items():
             assert old in out
             out = out.replace(old, new)
         return out
     server = inetd(name, None, text=place)
     assert ask(server.address, pki, ca).endswith(b"hello"), server.words
     one.wait("done")
+
+
+# --- in front of a program ------------------------------------------------------------------------------
+
+PROGRAM = {"upstream": None, "exec_user": NOBODY, "exec_group": NOBODY}
+WHO = 'echo "$SSL_CLIENT_DN from $TCPREMOTEIP:$TCPREMOTEPORT"; id -u; cat'
+
+
+@pytest.fixture
+def old(scratch):
+    """A program from before TLS: it says who the client is, who it runs as and what its words are, then echoes."""
+    path = scratch / f"old{os.getpid()}"
+    path.write_text(f'#!/bin/sh\nprintf "<%s>" "$@"\n{WHO}\n')
+    path.chmod(0o755)
+    return path
+
+
+def met(address, pki, ca):
+    """What the program has answered, and to whom: the client's words are its last line."""
+    with Client(address, context(ca, pki.client())) as client:
+        client.handshake().send(b"ping")
+        local = client.local
+        client.close_notify()
+        return client.recv_all().decode(), local
+
+
+def expected(words, pki, local, uid=NOBODY):
+    told = "".join(f"<{word}>" for word in words)
+    return re.compile(rf"{re.escape(told)}CN={pki.client().name},O=Example from {re.escape(local)}\n{uid}\nping")
+
+
+WORDS = ["a b", "", 'say "it\'s"', "-x", "\\n", "ü\t"]
+
+
+def handed(pair, one, *args, **kw):
+    """mtlsd -i with a connection of ours: the process, and our end."""
+    near, far = pair()
+    daemon = one.start(far, *args, stderr=subprocess.PIPE, **kw)
+    far.close()
+    return daemon, near
+
+
+def answer(near, pki, ca):
+    """What comes behind the handshake until the end; "ping" is sent, and an end."""
+    with context(ca, pki.client()).wrap_socket(near, server_hostname="localhost", suppress_ragged_eofs=False) as tls:
+        local = "%s:%d" % tls.getsockname()
+        tls.sendall(b"ping")
+        got = b""
+        while not got.endswith(b"ping"):
+            got += tls.recv(4096)
+        tls.unwrap()
+    return got.decode(), local
+
+
+@pytest.mark.parametrize("upstream_key", [None, RESPOND, "exec:/bin/false"])
+def test_program(given, pair, old, pki, ca, upstream_key):
+    """The program takes the place of whatever upstream there is; every word reaches it as it is."""
+    one = given(**(PROGRAM | {"upstream": upstream_key}))
+    daemon, near = handed(pair, one, "--", str(old), *WORDS)
+    said, local = answer(near, pki, ca)
+    assert expected(WORDS, pki, local).fullmatch(said), said
+    assert daemon.wait(DEADLINE) == 0 and daemon.stderr.read() == b""
+    done = one.wait("done")
+    assert (done["exit"], done["end"], done["client"]) == ("0", "client_eof", local)
+
+
+def test_program_of_an_ordinary_user(given, pair, old, pki, ca):
+    one = given({"user": None, "group": None}, uid=NOBODY, upstream=None)
+    daemon, near = handed(pair, one, "--", str(old), "x", user=NOBODY, group=NOBODY, extra_groups=[])
+    said, local = answer(near, pki, ca)
+    assert expected(["x"], pki, local).fullmatch(said), said
+    assert daemon.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("keys, code, sentence", [
+    ({}, 96, "exec_user is missing"), ({"exec_user": NOBODY, "protocol": "http"}, 96, "exec: needs protocol = tcp"),
+    ({"exec_user": NOBODY, "upstream": "tls://localhost:1", "upstream_ca": "ca.crt"}, 96, "upstream_ca has no meaning")])
+def test_program_that_cannot_be(given, pair, old, keys, code, sentence):
+    daemon, near = handed(pair, given(**({"upstream": None} | keys)), "--", str(old))
+    assert daemon.wait(DEADLINE) == code and near.recv(100) == b""
+    assert sentence in daemon.stderr.read().decode()
+
+
+@pytest.mark.parametrize("args, sentence", [
+    (["--"], "-- is for a program"), (["--", "cat"], "absolute path"), (["/bin/cat"], "arguments besides the options"),
+    (["/bin/cat", "--", "/bin/cat"], "arguments besides the options"), (["-c", "--", "/bin/cat"], "does not go with that")])
+def test_program_usage(given, pair, args, sentence):
+    daemon, near = handed(pair, given(), *args)
+    assert daemon.wait(DEADLINE) == 100 and near.recv(100) == b""
+    assert sentence in daemon.stderr.read().decode()
+
+
+@pytest.mark.parametrize("mode", [["-c", "-s", "web"], ["-t"], []])
+def test_program_goes_with_inetd_alone(binary, mode):
+    done = subprocess.run([str(binary), *mode, "--", "/bin/cat"], capture_output=True, check=False, timeout=DEADLINE)
+    assert done.returncode == 100 and b"a program goes with -i alone" in done.stderr
+
+
+def test_program_that_does_not_run(given, pair, pki, ca):
+    """As any upstream that cannot be reached."""
+    one = given(**PROGRAM)
+    daemon, near = handed(pair, one, "--", "/nowhere/to/be/found")
+    with pytest.raises(OSError):
+        answer(near, pki, ca)
+    assert daemon.wait(DEADLINE) == 111
+    assert one.wait("refused")["reason"] == "exec_failed"
+
+
+def test_no_program_for_strangers(given, pair, scratch, ca):
+    """It does not run before the client is verified."""
+    mark = scratch / f"ran{os.getpid()}"
+    one = given(**(PROGRAM | {"exec_user": "root", "exec_group": None}))
+    daemon, near = handed(pair, one, "--", "/bin/touch", str(mark))
+    with pytest.raises(OSError):
+        with context(ca).wrap_socket(near, server_hostname="localhost") as tls:
+            tls.recv(1)
+    assert daemon.wait(DEADLINE) == 98 and not mark.exists()
+
+
+def test_pool_of_programs(given, inetd, old, pki, ca):
+    """A listening socket (wait): a program for each client of the pool."""
+    one = given({"inetd_timeout": "1s"}, workers=2, **PROGRAM)
+    server = inetd("openbsd-inetd", [*one.command, "--", str(old), "w"], wait=True)
+    for _ in (1, 2):
+        said, local = met(server.address, pki, ca)
+        assert expected(["w"], pki, local).fullmatch(said), said
+    assert len(one.events("start")) == 1
+    one.wait("stopped")
+
+
+def replaced(text, **by):
+    """The file as it stands, with what its comments say is to be changed."""
+    for was, new in by.items():
+        assert was in text, was
+        text = text.replace(was, str(new))
+    return text
+
+
+@pytest.mark.parametrize("name, example", [("openbsd-inetd", "inetd.conf.example"), ("xinetd", "xinetd.example")])
+def test_example_of_an_old_program(given, inetd, old, pki, ca, name, example):
+    """etc/'s own files: an old program behind TLS that finds the client's name in its environment."""
+    one = given(name="finger", **PROGRAM)
+    server = inetd(name, None, text=lambda port: replaced((ETC / example).read_text(), **{
+        "/usr/sbin/mtlsd": one.binary, "/etc/mtlsd/mtlsd.conf": one.config, "/usr/sbin/in.fingerd": old,
+        "8079": port, "8443": free_ports(1)[0]}))
+    said, local = met(server.address, pki, ca)
+    assert expected(["-l"], pki, local).fullmatch(said), server.words + said
+    assert one.wait("done")["exit"] == "0"
+
+
+S6 = ["s6-tcpserver"] if shutil.which("s6-tcpserver") else []  # Debian has none
+
+
+@pytest.fixture(params=["tcpserver", *S6])
+def chain(request, acceptor, scratch, old):
+    """chain(given): etc/examples/s6-run, for the old program with the words "a b" and "c"."""
+    def make(one):
+        run = scratch / f"run{os.getpid()}"
+        name = {"tcpserver": "tcpserver -H -R -l 0"}.get(request.param, request.param)
+
+        def place(port):
+            run.write_text(replaced((ETC / "examples" / "s6-run").read_text(), **{
+                "exec s6-tcpserver": f"exec {name}", "0.0.0.0": "127.0.0.1", "8443": port, "/usr/sbin/mtlsd": one.binary,
+                "/etc/mtlsd/mtlsd.conf": one.config, "/usr/local/bin/greet": f"{old} 'a b' c"}))
+            return ["/bin/sh", str(run)]
+        return acceptor(request.param, place)
+    return make
+
+
+def test_run_script(given, chain, pki, ca):
+    """A chain of three, of which mtlsd is the middle."""
+    one = given(name="greet", **PROGRAM)
+    server = chain(one)
+    for count in (1, 2):
+        said, local = met(server.address, pki, ca)
+        assert expected(["a b", "c"], pki, local).fullmatch(said), server.words + said
+        assert one.wait("done", count)["exit"] == "0"
+    stranger = attempt(server.address, context(ca))
+    assert stranger.alert == "certificate_required" and one.wait("refused")["reason"] == "no_certificate"
+    one.gone()
+
+
+def test_log_of_a_chain(given, chain, pki, ca):
+    """Standard error is the super-server's own there: log = stderr is what it says."""
+    one = given({"log": "stderr"}, name="greet", **PROGRAM)
+    server = chain(one)
+    said, local = met(server.address, pki, ca)
+    assert expected(["a b", "c"], pki, local).fullmatch(said), server.words + said
+    eventually(lambda: re.search(rf" done .*client={re.escape(local)} .*exit=0", server.words), lambda: server.words)
+
+
+def test_unit_for_each_connection(given, acceptor, pki, ca):
+    """The command line of etc/mtlsd@.service, under systemd's own accept."""
+    one = given()
+    unit = (ETC / "mtlsd@.service").read_text()
+    assert "StandardInput=socket" in unit and "StandardOutput=socket" in unit
+    command = shlex.split(re.search("^ExecStart=-(.*)$", unit, re.M)[1])
+    assert command[0] == "/usr/sbin/mtlsd"
+    command = [{"/usr/sbin/mtlsd": str(one.binary), "/etc/mtlsd/mtlsd.conf": str(one.config)}.get(word, word)
+               for word in command]
+    server = acceptor("systemd", lambda port: ["systemd-socket-activate", "--inetd", "--accept", "-l",
+                                               f"127.0.0.1:{port}", *command])
+    for count in (1, 2):
+        assert ask(server.address, pki, ca).endswith(b"hello"), server.words
+        assert one.wait("done", count)["end"] == "responded"
+    one.gone()

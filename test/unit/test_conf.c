@@ -11,6 +11,7 @@
 #include "common/conf.h"
 #include "common/conf_keys.h"
 #include "common/suite.h"
+#include "common/words.h"
 #include <errno.h>
 #include <ftw.h>
 #include <glob.h>
@@ -961,16 +962,94 @@ one_service_is_kept_without_a_listen(void **state)
     assert_int_equal(errors.count, 1);
     assert_non_null(strstr(errors.text[0], "needs listen"));
     conf_errors_free(&errors);
-    assert_int_equal(conf_load_only(path, "b", &conf, &errors), ERR_OK);
+    assert_int_equal(conf_load_only(path, "b", NULL, &conf, &errors), ERR_OK);
     assert_int_equal(conf->service_count, 1);
     assert_string_equal(conf->service[0].name, "b");
     assert_int_equal(conf->service[0].listen.count, 0);
     assert_int_equal(conf->service[0].route_count, 2);
     conf_free(conf);
-    assert_int_equal(conf_load_only(path, "c", &conf, &errors), ERR_CONF);
+    assert_int_equal(conf_load_only(path, "c", NULL, &conf, &errors), ERR_CONF);
     assert_int_equal(errors.count, 1);
     assert_non_null(strstr(errors.text[0], "no [service c]"));
     conf_errors_free(&errors);
+}
+
+/* load_with - conf_load_only with a program, and what the first error says */
+static enum err
+load_with(const char *path, const char *const *program, struct conf **conf,
+          char said[256])
+{
+    struct conf_errors errors;
+    enum err err =
+        conf_load_only(path, "s", (char *const *)program, conf, &errors);
+
+    said[0] = '\0';
+    if (errors.count > 0)
+        (void)snprintf(said, 256, "%s", errors.text[0]);
+    conf_errors_free(&errors);
+    return err;
+}
+
+static void
+a_program_is_the_upstream_whatever_the_file_says(void **state)
+{
+    static const char *const cat[] = { "/bin/sh", "-c", "echo \"a\"; cat",
+                                       NULL };
+    static const char *const good[] = {
+        "",
+        "upstream = 127.0.0.1:3\n",
+        "upstream = exec:/bin/false\n",
+        "exec_user = nobody\nupstream_policy = robin\n"
+        "upstream = 127.0.0.1:3, 127.0.0.1:4\n",
+    };
+    char text[512], said[256];
+    struct conf *conf;
+    const char *path;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        (void)snprintf(text, sizeof(text), "[service s]\nlisten_tls = no\n%s",
+                       good[i]);
+        path = put("program.conf", text);
+        assert_int_equal(load_with(path, cat, &conf, said), ERR_OK);
+        assert_int_equal(conf->service[0].route[0].upstream.count, 1);
+        assert_string_equal(conf_command(&conf->service[0]),
+                            "/bin/sh -c \"echo \"\"a\"\"; cat\"");
+        conf_free(conf);
+    }
+}
+
+static void
+a_program_does_not_go_with_everything(void **state)
+{
+    static const char *const cat[] = { "/bin/cat", NULL };
+    static const struct {
+        const char *lines, *said;
+    } rows[] = {
+        { "protocol = http\nupstream = 127.0.0.1:3\n", "protocol = tcp" },
+        { "upstream = tls://h:1\nupstream_ca = ca.crt\n", "has no meaning" },
+        { "upstream = nonsense\n", "upstream" },
+    };
+    const char *words[WORDS_MAX + 2];
+    char text[512], said[256];
+    struct conf *conf;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(text, sizeof(text), "[service s]\nlisten_tls = no\n%s",
+                       rows[i].lines);
+        assert_int_equal(load_with(put("not.conf", text), cat, &conf, said),
+                         ERR_CONF);
+        assert_non_null(strstr(said, rows[i].said));
+    }
+    for (size_t i = 0; i <= WORDS_MAX; i++)
+        words[i] = "/x";
+    words[WORDS_MAX + 1] = NULL;
+    assert_int_equal(
+        load_with(put("many.conf", "[service s]\nlisten_tls = no\n"), words,
+                  &conf, said),
+        ERR_CONF);
+    assert_non_null(strstr(said, "at most 64 words"));
 }
 
 int
@@ -988,6 +1067,8 @@ main(void)
         cmocka_unit_test(includes_are_read_in_order),
         cmocka_unit_test(fixed_changes_are_named),
         cmocka_unit_test(one_service_is_kept_without_a_listen),
+        cmocka_unit_test(a_program_is_the_upstream_whatever_the_file_says),
+        cmocka_unit_test(a_program_does_not_go_with_everything),
         cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
         cmocka_unit_test(the_manual_page_names_what_waits_for_a_restart),
         cmocka_unit_test(the_default_file_has_every_key_at_its_default),
