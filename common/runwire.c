@@ -18,7 +18,8 @@ static const struct {
 #undef FIELD
 };
 
-/* the room is enough for all fields at their longest */
+/* the room is enough for all fields at their longest
+ * NOLINTNEXTLINE(bugprone-macro-parentheses): it is the sum's sign */
 #define FIELD(id, form, longest) +(longest)
 _Static_assert(0 RUNWIRE_FIELDS_ALL(FIELD) <= RUNWIRE_TEXT_MAX,
                "RUNWIRE_TEXT_MAX");

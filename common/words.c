@@ -56,14 +56,14 @@ enum err
 words_split(const char *text, struct words *out, struct why *why)
 {
     size_t len = strlen(text);
-    char *at = out->text, *end, *next;
+    char *at, *end, *next;
 
     memset(out, 0, sizeof(*out));
     if (len >= sizeof(out->text))
         return why_set(why, ERR_RANGE, "a command has at most %zu bytes",
                        sizeof(out->text) - 1);
     memcpy(out->text, text, len + 1);
-    for (at += strspn(at, " \t"); *at != '\0'; at = next) {
+    for (at = out->text + strspn(out->text, " \t"); *at != '\0'; at = next) {
         if (out->count == WORDS_MAX)
             return why_set(why, ERR_RANGE, "a command has at most %d words",
                            WORDS_MAX);

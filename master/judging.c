@@ -149,7 +149,7 @@ child(struct master *master, int verdict_fd)
         die("jail", &why);
     if (board_read_only(master->board, &why) != ERR_OK)
         die("scoreboard", &why);
-    if (limits_child(0, false, &why) != ERR_OK)
+    if (limits_child(1, false, &why) != ERR_OK) /* it opens nothing */
         die("limits", &why);
     judge_run(&brief);
 }
@@ -167,6 +167,7 @@ forget(struct judging *judging)
     free(judging->cases);
     judging->row = NULL;
     judging->cases = NULL;
+    judging->count = 0;
 }
 
 static void
@@ -197,6 +198,7 @@ start_judge(struct master *master, struct why *why)
     if (err != ERR_OK)
         return err;
     judging->fd = pair[0];
+    limits_weigh(); /* the list, and the generation that was built meanwhile */
     if (epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD, pair[0], &event) != 0)
         err = why_errno(why, ERR_SYS, "epoll_ctl");
     else if ((judging->pid = fork()) == 0)
@@ -335,6 +337,16 @@ judging_verified(struct master *master, const struct crew_member *member)
 {
     if (member->generation != master->gen->number)
         master->judging->wanted = true;
+}
+
+void
+judging_stop(struct master *master)
+{
+    pid_t pid = master->judging->pid;
+
+    forget(master->judging);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
 }
 
 int64_t

@@ -33,6 +33,10 @@ int64_t judging_due(struct master *master, int64_t now);
 /* judging_read - verdicts have come */
 void judging_read(struct master *master);
 
+/* judging_stop - there is nobody left to be judged: kill and bury a judge that
+ * still runs */
+void judging_stop(struct master *master);
+
 /* judging_ended - a process has ended: was it the judge? */
 bool judging_ended(struct master *master, pid_t pid, int status);
 #endif

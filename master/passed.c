@@ -46,6 +46,7 @@ name_all(const char *names, struct why *why)
     size_t i, len;
 
     for (i = 0; i < passed.count; i++) {
+        free(passed.item[i].name);
         len = names != NULL ? strcspn(names, ":") : 0;
         passed.item[i].name =
             names != NULL ? mem_new(len + 1) : mem_copy(NAMELESS);

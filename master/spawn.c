@@ -221,18 +221,22 @@ place(struct worker_brief *brief, int *listen_fd, enum log_level level,
                    &brief->client_in, &brief->client_out };
     int log = log_fd();
     int *shared[SHARED] = { &brief->leash_fd, &brief->report_fd, &log };
+    size_t i, count = sizeof(own) / sizeof(own[0]);
+    bool both = brief->client_in == brief->client_out; /* one, both ways */
     enum err err = ERR_OK;
-    size_t i;
 
+    count -= both;
     for (i = 0; err == ERR_OK && i < SHARED; i++)
         if (*shared[i] >= 0 && *shared[i] < FILTERS_SHARED_FD)
             err = fdio_move(shared[i], FILTERS_SHARED_FD, why);
     for (i = 0; err == ERR_OK && i < brief->listen_count; i++)
         if (listen_fd[i] < FILTERS_SHARED_FD)
             err = fdio_move(&listen_fd[i], FILTERS_SHARED_FD, why);
-    for (i = 0; err == ERR_OK && i < sizeof(own) / sizeof(own[0]); i++)
+    for (i = 0; err == ERR_OK && i < count; i++)
         if (*own[i] >= FILTERS_SHARED_FD)
             err = fdio_move(own[i], STDERR_FILENO + 1, why);
+    if (both)
+        brief->client_out = brief->client_in;
     if (log != log_fd() || level != log_level())
         log_open(log, level);
     return err;

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "master/crew.h"
 #include "master/generation.h"
+#include "master/judging.h"
 #include "master/keeper.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -160,7 +161,8 @@ stop_helpers(struct master *master)
 {
     int64_t deadline = clock_deadline(HELPERS_MS);
 
-    /* keepers hold the log open too: they go first */
+    /* keepers, and a judge, hold the log open too: they go first */
+    judging_stop(master);
     keepers_free(master->gen->keepers);
     master->gen->keepers = NULL;
     fdio_close(&master->connector.control);

@@ -47,6 +47,8 @@ judge_run(const struct judge_brief *brief)
     for (i = 0; i < brief->count; i++) {
         reason = judge_look(&brief->cases[i],
                             board_slot(brief->board, brief->cases[i].slot));
+        if (reason == REASON_INTERNAL)
+            _exit(EXIT_SYS); /* that is no verdict: the master tries again */
         if (reason != REASON_NONE)
             say(brief, (uint32_t)i, reason);
     }

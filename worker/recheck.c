@@ -151,7 +151,7 @@ recheck_chain(const struct tls_side *side, const struct conf_tls *conf,
                                .verify_depth = (int)conf->verify_depth,
                                .side = CHAIN_CLIENT,
                                .allow_v1 = conf->unsafe_x509v1 };
-    int depth;
+    int code, depth;
 
     if (conf->verify == CONF_VERIFY_NONE)
         return REASON_NONE;
@@ -160,7 +160,9 @@ recheck_chain(const struct tls_side *side, const struct conf_tls *conf,
                                                    : REASON_NONE;
     if (count > CHAIN_MAX)
         return REASON_TOO_DEEP;
-    what.objection =
-        verify_code(objection(side, chain, count, &what.objection_depth));
+    code = objection(side, chain, count, &what.objection_depth);
+    if (code == MEMORY_E) /* ours, not the client's fault */
+        return REASON_INTERNAL;
+    what.objection = verify_code(code);
     return verify_chain(side, conf, &what, &depth);
 }

@@ -315,7 +315,7 @@ static short
 item_wants(const struct stream *end, int i, short wants)
 {
     if (end->out_fd == end->fd)
-        return i == OUT ? 0 : wants;
+        return (short)(i == OUT ? 0 : wants);
     return (short)(wants & (i == OUT ? POLLOUT : POLLIN));
 }
 
@@ -328,8 +328,9 @@ ask(struct relay *relay, struct pollfd items[ITEMS])
     for (int i = 0; i < ITEMS; i++) {
         struct stream *end = item_end(relay, i);
         short wants = item_wants(end, i, end_wants(relay, end));
+        bool said_all = end->program && relay->flow[DOWN].state == FLOW_DONE;
 
-        if (wants != 0)
+        if (wants != 0 || said_all) /* then its hanging up is news: over() */
             relay->mute[i] = false;
         items[i].fd = relay->mute[i] ? -1 : item_fd(end, i);
         items[i].events = wants;

@@ -124,12 +124,25 @@ refused(const struct conn *conn, const char *stage, enum reason reason,
     atomic_fetch_add(&slot_of(conn)->refused, 1);
 }
 
+/* meant - is what the master has told us about the connection that is here? We
+ * may have heard of it late. */
+static bool
+meant(void *ctx)
+{
+    struct slot *slot = ctx;
+    uint32_t session = atomic_load(&slot->end_session);
+
+    return session == 0 || session == (uint32_t)atomic_load(&slot->connections);
+}
+
 /* stop_reason - why the session must end: the master's word stands in the slot,
  * else its time was up */
 static enum reason
 stop_reason(const struct conn *conn)
 {
-    uint32_t reason = atomic_load(&slot_of(conn)->end_reason);
+    struct slot *slot = slot_of(conn);
+    uint32_t reason =
+        meant(slot) ? atomic_load(&slot->end_reason) : (uint32_t)REASON_NONE;
 
     if (reason_valid(reason) && reason != REASON_NONE)
         return (enum reason)reason;
@@ -366,7 +379,7 @@ requests(struct conn *conn)
     conn->result.end = result.end;
     /* in order, behind an answer; but not because the client wanted it so */
     if (result.end == REASON_RESPONDED && wait_life_over() != REASON_NONE)
-        conn->result.end = wait_life_over();
+        conn->result.end = REASON_STOPPED;
     conn->aborted = result.abort;
 }
 
@@ -598,17 +611,6 @@ serve_given(struct serve *serve)
     serve->last = true;
     serve_conn(&conn, &brief->client_sa, brief->client_len);
     return reason_exit(conn.result.end);
-}
-
-/* meant - is what the master has told us about the connection that is here? We
- * may have heard of it late. */
-static bool
-meant(void *ctx)
-{
-    struct slot *slot = ctx;
-    uint32_t session = atomic_load(&slot->end_session);
-
-    return session == 0 || session == (uint32_t)atomic_load(&slot->connections);
 }
 
 /* rules_of - what the service asks of clients */

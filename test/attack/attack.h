@@ -73,8 +73,8 @@ struct attack_theme {
 };
 extern const struct attack_theme attack_files, attack_processes, attack_memory,
     attack_network, attack_helpers, attack_limits, attack_jail;
-#define THEME(list)                          \
-    {                                        \
-        list, sizeof(list) / sizeof(list[0]) \
+#define THEME(list)                              \
+    {                                            \
+        (list), sizeof(list) / sizeof((list)[0]) \
     }
 #endif

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -326,6 +327,20 @@ def test_clients_that_vanish(given, pair, upstream, pki, ca, stage):
     near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     near.close()
     assert daemon.wait(DEADLINE) in (0, 98, 111)
+
+
+def test_many_descriptors(given, pair, pki, ca):
+    """What whoever starts us has left open is in nobody's way, also when it is more than a worker may have."""
+    one = given()
+    near, far = pair()
+    leave = ("import os, sys\nfd = os.open('/dev/null', os.O_RDONLY)\nos.set_inheritable(fd, True)\n"
+             "for at in range(3, 64):\n    os.dup2(fd, at)\nos.execv(sys.argv[1], sys.argv[1:])")
+    daemon = subprocess.Popen([sys.executable, "-c", leave, *one.command], stdin=far, stdout=far, stderr=far, env=ENVIRONMENT, cwd="/")
+    far.close()
+    with context(ca, pki.client()).wrap_socket(near, server_hostname="localhost") as tls:
+        tls.sendall(REQUEST)
+        assert tls.recv(4096).startswith(b"HTTP/1.1 200")
+    assert daemon.wait(DEADLINE) == 0
 
 
 def test_sigterm_ends_it(given, pair, upstream, pki, ca):

@@ -5,8 +5,10 @@
  * newer ones instead. The table and what makes programs of it are static, so
  * both files are part of this one. libseccomp can build for any machine.
  */
+/* NOLINTBEGIN(bugprone-suspicious-include): see above */
 #include "common/filter.c"
 #include "master/filters.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #include <linux/audit.h>
 #include <setjmp.h>

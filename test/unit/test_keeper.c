@@ -576,7 +576,7 @@ static void
 a_budget_is_a_lifetime(void **state)
 {
     int fd, other;
-    struct keywire_reply reply;
+    struct keywire_reply reply = { 0 };
 
     (void)state;
     keepers_free(keepers);

@@ -25,7 +25,7 @@ hear(void *ctx, const char *text, size_t len, unsigned long lost)
     heard.all_lost += lost;
     if (text != NULL && strlen(heard.text) + len + 2 < sizeof(heard.text)) {
         strncat(heard.text, text, len);
-        strcat(heard.text, "|");
+        strncat(heard.text, "|", 1);
     }
 }
 

@@ -594,7 +594,7 @@ pipes_are_an_end_too(void **state)
 {
     static uint8_t block[2 * PIPE_BUF];
     struct stream stream;
-    int in[2], out[2];
+    int in[2] = { -1, -1 }, out[2] = { -1, -1 };
     ssize_t n;
 
     (void)state;
