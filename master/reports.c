@@ -81,6 +81,7 @@ idle(struct master *master, struct pool *pool, struct crew_member *member)
     member->family = 0;
     memset(member->source, 0, sizeof(member->source));
     if (!current(master, member)) {
+        reload_lingers(master, member);
         if (pool->old_leash < 0) /* else it still has a place */
             overstay_begin(master, member, clock_ms());
         return;
