@@ -150,12 +150,15 @@ void reap_all(struct master *master);
  * a reason. One that has ended meanwhile costs the next client nothing: the
  * worker is told which session is meant.
  * reap_dismiss - tell it to end, whatever it does
+ * reap_misfit - end it for what no worker of ours would do, and say what
  * reap_over - its session has ended: no SIGKILL for that one any more
  */
 void reap_end(struct master *master, struct crew_member *member,
               enum reason reason, int64_t now);
 void reap_dismiss(struct master *master, struct crew_member *member,
                   enum reason reason, int64_t now);
+void reap_misfit(const struct master *master, struct crew_member *member,
+                 const char *what);
 void reap_over(struct master *master, struct crew_member *member);
 /* reap_kill_due - SIGKILL those who did not; returns the next time */
 int64_t reap_kill_due(struct master *master, int64_t now);
