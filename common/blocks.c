@@ -150,10 +150,16 @@ blocks_free(struct blocks *blocks, void *at)
         join(before);
 }
 
+size_t
+blocks_size(void *at)
+{
+    return block_of(at)->size - sizeof(struct block);
+}
+
 void *
 blocks_resize(struct blocks *blocks, void *at, size_t size)
 {
-    size_t had = block_of(at)->size - sizeof(struct block);
+    size_t had = blocks_size(at);
     void *fresh;
 
     if (size <= had && size > 0)

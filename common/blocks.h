@@ -27,9 +27,11 @@ void blocks_init(struct blocks *blocks, void *start, size_t len);
 bool blocks_has(const struct blocks *blocks, const void *at);
 
 /* 16-byte aligned, not zeroed, NULL: full; freeing and moving wipe. `at` is
- * from here and live: a stray or twice freed pointer ends the process. */
+ * from here and live: a stray or twice freed pointer ends the process. What
+ * cannot be resized stays as it is; blocks_size is how much there is room for. */
 void *blocks_alloc(struct blocks *blocks, size_t size);
 void *blocks_resize(struct blocks *blocks, void *at, size_t size);
+size_t blocks_size(void *at);
 void blocks_free(struct blocks *blocks, void *at);
 
 /* blocks_trim - give whole pages of free blocks back to the kernel. For private

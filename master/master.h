@@ -150,12 +150,15 @@ void reap_all(struct master *master);
  * a reason. One that has ended meanwhile costs the next client nothing: the
  * worker is told which session is meant.
  * reap_dismiss - tell it to end, whatever it does
+ * reap_misfit - end it for what no worker of ours would do, and say what
  * reap_over - its session has ended: no SIGKILL for that one any more
  */
 void reap_end(struct master *master, struct crew_member *member,
               enum reason reason, int64_t now);
 void reap_dismiss(struct master *master, struct crew_member *member,
                   enum reason reason, int64_t now);
+void reap_misfit(const struct master *master, struct crew_member *member,
+                 const char *what);
 void reap_over(struct master *master, struct crew_member *member);
 /* reap_kill_due - SIGKILL those who did not; returns the next time */
 int64_t reap_kill_due(struct master *master, int64_t now);
@@ -164,7 +167,8 @@ int64_t reap_kill_due(struct master *master, int64_t now);
 void reload_now(struct master *master);
 /* reload_again - the same, but the log stays as it is */
 void reload_again(struct master *master);
-/* reload_retry - again, when it is due; returns the next time */
+/* reload_retry - again, when it is due; says that one has been adopted once that
+ * holds for every client; returns the next time */
 int64_t reload_retry(struct master *master, int64_t now);
 /* reload_lost - the running generation lost what a reload makes anew: do so at
  * once the first time, later and later when it goes on */
@@ -172,8 +176,10 @@ void reload_lost(struct master *master, int64_t now);
 /* reload_came_up - a worker of the running generation is ready: those of the
  * one before may go */
 void reload_came_up(struct master *master, struct pool *pool);
-/* reload_left - this worker will not accept any more for an old generation;
- * `reloaded` is said when the last such has left */
+/* reload_lingers - this worker may accept for an old generation; reload_left - no
+ * more. `reloaded` is said when the last such has left, and those who have a
+ * session are sure to leave after it. */
+void reload_lingers(struct master *master, struct crew_member *member);
 void reload_left(struct master *master, struct crew_member *member);
 /* reload_adopt - make gen the running generation: boot and reload alike */
 enum err reload_adopt(struct master *master, struct generation *gen,

@@ -6,12 +6,9 @@
  */
 #include "master/overstay.h"
 #include "common/clock.h"
-#include "common/log.h"
 #include "master/crew.h"
 #include "master/generation.h"
 #include "master/master.h"
-
-#include <signal.h>
 
 void
 overstay_begin(struct master *master, struct crew_member *member, int64_t now)
@@ -53,21 +50,6 @@ overstay_forget(struct crew_member *member)
 }
 
 static void
-end(const struct look *look, struct crew_member *member)
-{
-    struct log_line line;
-
-    member->condemned = true;
-    member->leave_by = 0;
-    log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
-    log_text(&line, "service", look->master->pool[member->pool].name);
-    log_int(&line, "worker", member->pid);
-    log_text(&line, "reason", "it was to retire, and stays");
-    log_send(&line);
-    kill(member->pid, SIGKILL);
-}
-
-static void
 end_if_due(struct crew_member *member, void *ctx)
 {
     struct look *look = ctx;
@@ -75,7 +57,7 @@ end_if_due(struct crew_member *member, void *ctx)
     if (member->leave_by == 0 || member->condemned)
         return;
     if (member->leave_by <= look->now)
-        end(look, member);
+        reap_misfit(look->master, member, "it was to retire, and stays");
     else if (member->leave_by < look->next)
         look->next = member->leave_by;
 }

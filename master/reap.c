@@ -311,6 +311,21 @@ reap_dismiss(struct master *master, struct crew_member *member,
 }
 
 void
+reap_misfit(const struct master *master, struct crew_member *member,
+            const char *what)
+{
+    struct log_line line;
+
+    member->condemned = true;
+    log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
+    log_text(&line, "service", master->pool[member->pool].name);
+    log_int(&line, "worker", member->pid);
+    log_text(&line, "reason", what);
+    log_send(&line);
+    kill(member->pid, SIGKILL);
+}
+
+void
 reap_over(struct master *master, struct crew_member *member)
 {
     if (member->kill_at == 0 || member->end_session == 0)

@@ -280,11 +280,8 @@ mark(struct crew_member *member, void *ctx)
 {
     struct master *master = ctx;
 
-    if (member->generation == master->gen->number ||
-        member->state > CREW_IDLE || member->lingers)
-        return;
-    member->lingers = true;
-    master->lingering++;
+    if (member->generation != master->gen->number && member->state <= CREW_IDLE)
+        reload_lingers(master, member);
 }
 
 static void
@@ -298,12 +295,22 @@ say_reloaded(struct master *master)
     master->announce = 0;
 }
 
+/* turning - is there a pool whose older workers may go on accepting? */
+static bool
+turning(const struct master *master)
+{
+    for (size_t i = 0; i < master->pool_count; i++)
+        if (master->pool[i].old_leash >= 0)
+            return true;
+    return false;
+}
+
 /* settle - say it once nobody can be served by an older generation any more:
  * whoever has read the line can rely on it */
 static void
 settle(struct master *master)
 {
-    if (master->announce == 0 || master->lingering > 0)
+    if (master->announce == 0 || master->lingering > 0 || turning(master))
         return;
     say_reloaded(master);
     status_notify(master);
@@ -317,13 +324,17 @@ reload_came_up(struct master *master, struct pool *pool)
 }
 
 void
+reload_lingers(struct master *master, struct crew_member *member)
+{
+    master->lingering += !member->lingers;
+    member->lingers = true;
+}
+
+void
 reload_left(struct master *master, struct crew_member *member)
 {
-    if (!member->lingers)
-        return;
+    master->lingering -= member->lingers;
     member->lingers = false;
-    master->lingering--;
-    settle(master);
 }
 
 /* forget - the generation before: first, so that the workers forked next do
@@ -447,7 +458,6 @@ adopted(struct master *master)
     conf_fixed_changes(master->boot_conf, master->gen->conf, needs_restart,
                        NULL);
     too_many(master);
-    settle(master);
 }
 
 /* attempt - build, and switch when it worked */
@@ -533,5 +543,6 @@ reload_retry(struct master *master, int64_t now)
         if (master->retry_at == 0 && master->retry_reason[0] != '\0')
             log_simple(LOG_L_ERROR, "reload_given_up", master->retry_reason);
     }
+    settle(master); /* every report before the last leash's end has been read */
     return master->retry_at != 0 ? master->retry_at : CLOCK_NEVER;
 }

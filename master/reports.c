@@ -19,7 +19,6 @@
 #include "master/master.h"
 #include "master/overstay.h"
 
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,6 +80,7 @@ idle(struct master *master, struct pool *pool, struct crew_member *member)
     member->family = 0;
     memset(member->source, 0, sizeof(member->source));
     if (!current(master, member)) {
+        reload_lingers(master, member);
         if (pool->old_leash < 0) /* else it still has a place */
             overstay_begin(master, member, clock_ms());
         return;
@@ -191,22 +191,6 @@ shut(struct master *master, struct pool *pool)
     reload_lost(master, clock_ms());
 }
 
-/* misfit - a worker that says what no worker of ours would say */
-static void
-misfit(const struct pool *pool, struct crew_member *member, const char *what)
-{
-    struct log_line line;
-
-    member->condemned = true;
-
-    log_begin(&line, LOG_L_ERROR, "worker_misbehaved");
-    log_text(&line, "service", pool->name);
-    log_int(&line, "worker", member->pid);
-    log_text(&line, "reason", what);
-    log_send(&line);
-    kill(member->pid, SIGKILL);
-}
-
 void
 reports_read(struct master *master, struct pool *pool)
 {
@@ -232,10 +216,10 @@ reports_read(struct master *master, struct pool *pool)
             continue; /* reaped meanwhile, or about to be */
         if (!bucket_take(&member->reports, REPORTS_RATE, REPORTS_BURST,
                          clock_ms()))
-            misfit(pool, member, "too many reports");
+            reap_misfit(master, member, "too many reports");
         else if (err != ERR_OK || len != sizeof(report) ||
                  !apply(master, pool, member, &report))
-            misfit(pool, member, "a report that does not fit");
+            reap_misfit(master, member, "a report that does not fit");
     }
 }
 

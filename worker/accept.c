@@ -89,6 +89,9 @@ accept_init(const struct worker_brief *brief, struct accept *out,
         err = watch(out->epoll_fd, brief->keeper_fd, EPOLLIN, END, why);
     if (err == ERR_OK)
         err = watch(out->epoll_fd, brief->connector_fd, EPOLLIN, END, why);
+    /* a program's end may be told late: only the pair's own counts */
+    if (err == ERR_OK)
+        err = watch(out->epoll_fd, brief->runner_fd, 0, END, why);
     return err == ERR_OK ? listen_for(out, true, why) : err;
 }
 
@@ -134,6 +137,7 @@ accept_over(const struct worker_brief *brief)
         { .fd = brief->leash_fd, .events = 0 }, /* POLLHUP: its end */
         { .fd = brief->keeper_fd, .events = POLLIN },
         { .fd = brief->connector_fd, .events = POLLIN },
+        { .fd = brief->runner_fd, .events = 0 }, /* POLLHUP, too */
     };
 
     return poll(ends, sizeof(ends) / sizeof(ends[0]), 0) > 0 || wait_stopped();

@@ -82,14 +82,31 @@ ground_free(void *at)
         free(at);
 }
 
+/* move_out - the heap is full: what lies there goes on as malloc's */
+static void *
+move_out(void *at, size_t size)
+{
+    size_t had = blocks_size(at);
+    void *fresh = malloc(size);
+
+    if (fresh == NULL)
+        return NULL;
+    memcpy(fresh, at, had < size ? had : size);
+    blocks_free(&heap, at);
+    return fresh;
+}
+
 static void *
 ground_realloc(void *at, size_t size)
 {
+    void *fresh;
+
     if (at == NULL)
         return ground_alloc(size);
     if (!blocks_has(&heap, at))
         return realloc(at, size);
-    return blocks_resize(&heap, at, size);
+    fresh = blocks_resize(&heap, at, size);
+    return fresh != NULL ? fresh : move_out(at, size);
 }
 
 static void

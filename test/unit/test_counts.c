@@ -20,6 +20,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -63,7 +64,7 @@ static pid_t last_pid = FIRST_PID;
 static int64_t now = 1000000;
 static bool in_a_hurry; /* reads what is there; else it may stop before */
 static bool rush;       /* clients come */
-static unsigned long told, ignored, unread, left, asked;
+static unsigned long told, ignored, unread, left, asked, announced;
 
 /* chance - one in so many */
 static bool
@@ -357,7 +358,34 @@ reload(void)
     unlink(path);
     gen->sides = calloc(gen->conf->service_count, sizeof(*gen->sides));
     assert_int_equal(reload_adopt(&master, gen, NULL), ERR_OK);
+    master.announce = gen->number;
     equip();
+}
+
+/* relied_on - for crew_each: `reloaded` was said; who is of before will find
+ * the end of his leash, whatever he does now */
+static void
+relied_on(struct crew_member *member, void *ctx)
+{
+    struct pollfd leash = { .fd = worker_of(member->pid)->leash };
+
+    (void)ctx;
+    if (member->generation != master.gen->number)
+        assert_int_equal(poll(&leash, 1, 0), 1);
+}
+
+/* announce - `reloaded`, if it can be said now */
+static void
+announce(void)
+{
+    bool due = master.announce != 0;
+
+    (void)reload_retry(&master, now);
+    if (!due || master.announce != 0)
+        return;
+    announced++;
+    assert_int_equal(master.lingering, 0);
+    crew_each(master.crew, relied_on, NULL);
 }
 
 /* for crew_each: what the numbers must be */
@@ -464,6 +492,7 @@ step(void)
     (void)reports_full_due(&master, now);
     (void)spawn_fill(&master, now);
     equip();
+    announce();
     check();
     if (chance(30))
         catch_up();
@@ -522,8 +551,67 @@ the_numbers_are_right_whatever_comes_first(void **state)
     assert_true(left > 100);
     assert_true(asked > 10);
     assert_true(unread > 100);
+    assert_true(announced > 5);
     assert_true(master.gen->number > 10);
     assert_true(last_pid > FIRST_PID + 1000);
+}
+
+/* all_taken - everybody there is has a connection */
+static void
+all_taken(void)
+{
+    catch_up();
+    for (size_t w = 0; w < WORKERS; w++) {
+        if (worker[w].state == STARTING)
+            say(&worker[w], REPORT_IDLE, REASON_NONE);
+        if (worker[w].state != STARTING && worker[w].state != IDLE)
+            continue;
+        worker[w].sessions++;
+        say(&worker[w], REPORT_TAKEN, REASON_NONE);
+        worker[w].state = BUSY;
+    }
+    catch_up();
+}
+
+/* come_up - what the master wants new */
+static void
+come_up(void)
+{
+    now += 100000;
+    (void)spawn_fill(&master, now);
+    equip();
+    for (size_t w = 0; w < WORKERS; w++)
+        if (worker[w].state == STARTING) {
+            say(&worker[w], REPORT_IDLE, REASON_NONE);
+            worker[w].state = IDLE;
+        }
+    catch_up();
+}
+
+static void
+who_is_busy_counts_until_a_new_worker_is_there(void **state)
+{
+    struct worker *one = worker;
+    unsigned long before;
+
+    (void)state;
+    all_taken();
+    reload();
+    before = announced;
+    assert_int_equal(master.lingering, 0);
+    announce();
+    while (one->state != BUSY)
+        assert_true(++one < worker + WORKERS);
+    say(one, REPORT_ENDED, REASON_CLIENT_EOF); /* it may accept once more */
+    catch_up();
+    assert_int_equal(master.lingering, 1);
+    come_up();
+    announce();
+    assert_int_equal(announced, before);
+    die(one, 0);
+    catch_up();
+    announce();
+    assert_int_equal(announced, before + 1);
 }
 
 /* until_none - everybody goes, told or not */
@@ -574,6 +662,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_numbers_are_right_whatever_comes_first),
+        cmocka_unit_test(who_is_busy_counts_until_a_new_worker_is_there),
         cmocka_unit_test(nothing_is_left_at_the_end),
     };
 
