@@ -195,7 +195,7 @@ def test_two_hundred_at_once(given, inetd, upstream, pki, ca):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(met) == list(range(200))
+    assert sorted(met) == list(range(200)), [event.line for event in one.events() if event.name != "done"] + [server.words]
     one.wait("done", 200)
 
 
