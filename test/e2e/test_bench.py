@@ -67,6 +67,12 @@ def test_a_variant_is_no_peer():
     assert ratio(runs(**{"mtlsd": [30], "mtlsd:other": [10], "a": [60]})) == 0.5
 
 
+def test_ratio_of_a_variant():
+    measured = runs(**{"mtlsd": [30], "mtlsd:other": [45], "mtlsd:bare": [15], "a": [60]})
+    assert ratio(measured, Goal("peer", of="mtlsd:bare")) == 2
+    assert ratio(measured, Goal("peer", of="mtlsd:bare"), subject="mtlsd:other") == 3
+
+
 def test_ratio_to_one_and_to_another_row():
     measured = runs(mtlsd=[30], a=[20], b=[60])
     assert ratio(measured, Goal("peer", 1, "b")) == 0.5
