@@ -58,7 +58,7 @@ void __wrap_http_run(const struct conf_service *service, struct stream *client,
 
 static const struct attack_theme *const themes[] = {
     &attack_files,   &attack_processes, &attack_memory, &attack_network,
-    &attack_helpers, &attack_limits,    &attack_jail,
+    &attack_helpers, &attack_runner,    &attack_limits, &attack_jail,
 };
 
 static struct worker_brief brief;
@@ -192,6 +192,7 @@ hold(int client_fd, char *numbers)
     held[LOG - MASTER] = log_fd();
     held[KEYS - MASTER] = brief.keeper_fd;
     held[ROUTES - MASTER] = brief.connector_fd;
+    held[PROGRAMS - MASTER] = brief.runner_fd;
 }
 
 static void

@@ -21,6 +21,7 @@ enum attack_held {
     LOG,
     KEYS,      /* its own pair to a keeper */
     ROUTES,    /* its own pair to the connector */
+    PROGRAMS,  /* its own pair to the runner */
     SLOT,      /* addresses: its page of the scoreboard */
     NEIGHBOUR, /* where the page of another's slot was before the fork */
     BANS,      /* the page of refused sources; the client knows it from /proc */
@@ -72,7 +73,7 @@ struct attack_theme {
     size_t count;
 };
 extern const struct attack_theme attack_files, attack_processes, attack_memory,
-    attack_network, attack_helpers, attack_limits, attack_jail;
+    attack_network, attack_helpers, attack_runner, attack_limits, attack_jail;
 #define THEME(list)                              \
     {                                            \
         (list), sizeof(list) / sizeof((list)[0]) \

@@ -55,6 +55,12 @@ pass_connector(void)
 }
 
 static long
+pass_runner(void)
+{
+    return pass(PROGRAMS);
+}
+
+static long
 pass_master(void)
 {
     return pass(REPORT);
@@ -101,6 +107,7 @@ static const struct attack attacks[] = {
     CALL("recvmsg-log", "SYS", SYS_recvmsg, LOG, TEXT(&message), MSG_DONTWAIT),
     RUN("pass-keeper", "SYS", NULL, pass_keeper),
     RUN("pass-connector", "SYS", NULL, pass_connector),
+    RUN("pass-runner", "SYS", NULL, pass_runner),
     RUN("pass-master", "SYS", NULL, pass_master),
     RUN("pass-logger", "SYS", NULL, pass_logger),
     /* their ends of these pairs never say anything to the worker's */
