@@ -250,7 +250,7 @@ def test_version_lists_what_holds(mtlsd, upstream, binary):
     assert said()["processes, as root"] == line["processes"]
     assert said()["lacks"] == line["lacks"]
     old = said(lacking(*NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP))
-    assert old["processes, as root"] == "master keeper+jail worker+jail connector resolver logger"
+    assert old["processes, as root"] == "master keeper+jail worker+jail connector resolver logger judge+jail"
     assert old["lacks"] == "landlock,landlock_truncate,landlock_tcp,landlock_scope,memfd_secret"
 
 
