@@ -56,13 +56,13 @@ take_one(int from, int *fd, struct why *why)
 static bool
 is_local(int fd)
 {
-    struct addr addr = { .kind = ADDR_IP };
-    socklen_t len = sizeof(addr.sa);
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    struct addr addr;
 
-    if (getsockname(fd, (struct sockaddr *)&addr.sa, &len) != 0)
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
         return false;
-    if (addr.sa.ss_family == AF_UNIX)
-        addr.kind = ADDR_UNIX;
+    addr = addr_of(&sa, len);
     return addr_is_local(&addr);
 }
 

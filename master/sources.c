@@ -9,7 +9,6 @@
 #include "common/mem.h"
 #include "common/siphash.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,7 +26,7 @@ struct sources {
 struct sources *
 sources_new(size_t max, const uint8_t seed[16])
 {
-    struct sources *sources = mem_new(sizeof(*sources));
+    struct sources *sources = mem_own(sizeof(*sources));
     size_t buckets = max * sizeof(*sources->bucket);
     void *at;
 
@@ -35,7 +34,7 @@ sources_new(size_t max, const uint8_t seed[16])
     at = mmap(NULL, sources->bytes, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED || madvise(at, sources->bytes, MADV_DONTFORK) != 0) {
-        free(sources);
+        mem_own_free(sources);
         return NULL;
     }
     memcpy(sources->seed, seed, sizeof(sources->seed));
@@ -51,7 +50,7 @@ sources_free(struct sources *sources)
     if (sources == NULL)
         return;
     munmap(sources->bucket, sources->bytes);
-    free(sources);
+    mem_own_free(sources);
 }
 
 static struct source **

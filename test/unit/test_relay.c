@@ -87,14 +87,12 @@ relay_child(struct stage *stage, int64_t idle_ms, int report_fd)
     _exit(0);
 }
 
+/* stage_run - both ends are there */
 static void
-stage_open(struct stage *stage, enum ends_kind client, enum ends_kind upstream,
-           int64_t idle_ms)
+stage_run(struct stage *stage, int64_t idle_ms)
 {
     int pipes[2];
 
-    ends_open(&stage->client, client);
-    ends_open(&stage->upstream, upstream);
     assert_int_equal(pipe(pipes), 0);
     stage->pid = fork();
     assert_true(stage->pid >= 0);
@@ -104,6 +102,15 @@ stage_open(struct stage *stage, enum ends_kind client, enum ends_kind upstream,
     stage->report = pipes[0];
     ends_end(&stage->client.here);
     ends_end(&stage->upstream.here);
+}
+
+static void
+stage_open(struct stage *stage, enum ends_kind client, enum ends_kind upstream,
+           int64_t idle_ms)
+{
+    ends_open(&stage->client, client);
+    ends_open(&stage->upstream, upstream);
+    stage_run(stage, idle_ms);
 }
 
 /* stage_end - wait for the relay; what it says */
@@ -470,6 +477,37 @@ pass_on_reset(struct stage *stage, struct stream *from, struct stream *to,
     assert_int_equal(report.result.in + report.result.out, 18);
 }
 
+/* it hung up while its last bytes, a whole buffer of them, waited for the
+ * client, who has nothing to say and does not leave */
+static void
+a_program_that_has_gone_ends_it_before_a_slow_client_does(void **state)
+{
+    static uint8_t block[131072], got[1024];
+    int little = 4096, much = 200000;
+    struct stage stage;
+    size_t total = 0;
+    ssize_t n;
+
+    (void)state;
+    ends_open(&stage.client, ENDS_UNIX);
+    ends_open(&stage.upstream, ENDS_UNIX);
+    stage.upstream.here.program = true;
+    assert_int_equal(setsockopt(stage.client.here.fd, SOL_SOCKET, SO_SNDBUF,
+                                &little, sizeof(little)),
+                     0);
+    assert_int_equal(setsockopt(stage.upstream.there.fd, SOL_SOCKET, SO_SNDBUF,
+                                &much, sizeof(much)),
+                     0);
+    ends_write(&stage.upstream.there, block, sizeof(block));
+    fdio_close(&stage.upstream.there.fd);
+    stage_run(&stage, 5000);
+    while ((n = ends_read(&stage.client.there, got, sizeof(got))) > 0)
+        total += (size_t)n;
+    assert_int_equal(n, 0);
+    assert_int_equal(total, sizeof(block));
+    assert_int_equal(stage_end(&stage).result.end, REASON_UPSTREAM_EOF);
+}
+
 static const enum ends_kind tcp_kinds[] = { ENDS_TCP, ENDS_TLS12, ENDS_TLS13 };
 
 static void
@@ -796,6 +834,8 @@ main(void)
             each_half_close_is_passed_on_and_the_other_way_goes_on),
         cmocka_unit_test(records_that_came_together_are_passed_on_together),
         cmocka_unit_test(a_slow_reader_slows_the_writer_and_costs_nothing),
+        cmocka_unit_test(
+            a_program_that_has_gone_ends_it_before_a_slow_client_does),
         cmocka_unit_test(a_hung_up_end_with_bytes_on_the_way_does_not_spin),
         cmocka_unit_test(
             a_reset_is_passed_on_as_a_reset_after_the_bytes_before_it),
