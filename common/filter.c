@@ -8,6 +8,7 @@
  * the kernel, and memory.
  */
 #include "common/filter.h"
+#include "common/fdio.h"
 #include "common/mem.h"
 #include <errno.h>
 #include <linux/filter.h>
@@ -99,17 +100,30 @@ write_program(int fd, const struct filter_rule *rules, size_t count,
     return code == 0 ? seccomp_export_bpf(context, fd) : code;
 }
 
+static int
+write_all(const int *fd, const struct filter_rule *rules, size_t count,
+          const unsigned *who, size_t programs)
+{
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < programs; i++)
+        code = write_program(fd[i], rules, count, who[i]);
+    return code;
+}
+
 /* write_elsewhere - in a child, which ends at once: its heap is a thousand
- * small pieces afterwards, and the caller's is to be forked many times */
+ * small pieces afterwards, and the caller's is to be forked many times. One
+ * child for all: what
+ * forking it and libseccomp's first steps take is more than a program takes. */
 static enum err
-write_elsewhere(int fd, const struct filter_rule *rules, size_t count,
-                unsigned who, struct why *why)
+write_elsewhere(const int *fd, const struct filter_rule *rules, size_t count,
+                const unsigned *who, size_t programs, struct why *why)
 {
     pid_t pid = fork();
     int status;
 
     if (pid == 0)
-        _exit(-write_program(fd, rules, count, who));
+        _exit(-write_all(fd, rules, count, who, programs));
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         return why_errno(why, ERR_SYS, "filter: fork");
     errno = WIFEXITED(status) ? WEXITSTATUS(status) : EFAULT;
@@ -137,19 +151,24 @@ read_back(int fd, struct filter **out, struct why *why)
 }
 
 enum err
-filter_build(const struct filter_rule *rules, size_t count, unsigned who,
-             struct filter **out, struct why *why)
+filter_build(const struct filter_rule *rules, size_t count, const unsigned *who,
+             size_t programs, struct filter **out, struct why *why)
 {
-    int fd = memfd_create("mtlsd-filter", MFD_CLOEXEC);
-    enum err err;
+    int fd[FILTER_PROGRAMS];
+    enum err err = ERR_OK;
+    size_t opened = 0;
 
-    *out = NULL;
-    if (fd < 0)
-        return why_errno(why, ERR_SYS, "filter: memfd_create");
-    err = write_elsewhere(fd, rules, count, who, why);
+    for (size_t i = 0; i < programs; i++)
+        out[i] = NULL;
+    for (; err == ERR_OK && opened < programs; opened++)
+        if ((fd[opened] = memfd_create("mtlsd-filter", MFD_CLOEXEC)) < 0)
+            err = why_errno(why, ERR_SYS, "filter: memfd_create");
     if (err == ERR_OK)
-        err = read_back(fd, out, why);
-    close(fd);
+        err = write_elsewhere(fd, rules, count, who, programs, why);
+    for (size_t i = 0; err == ERR_OK && i < programs; i++)
+        err = read_back(fd[i], &out[i], why);
+    while (opened-- > 0)
+        fdio_close(&fd[opened]);
     return err;
 }
 

@@ -8,7 +8,8 @@
 
 struct filter; /* a program for the kernel; immutable, survives fork */
 
-#define FILTER_TESTS 3
+#define FILTER_TESTS    3
+#define FILTER_PROGRAMS 8 /* at most, in one filter_build */
 
 /*
  * One look at an argument: (argument & mask) == value; mask 0 ends the list. An
@@ -36,13 +37,16 @@ struct filter_rule {
 };
 
 /*
- * filter_build - the program of those rules that have a bit of `who`
+ * filter_build - for each who[i] the program of those rules that have a bit of
+ * it, in out[i]
  * Where several rules name a call, the widest counts: allowed without a test,
  * then allowed with tests, then refused.
- * Forks, and waits for the child. ERR_SYS: libseccomp. The caller frees *out.
+ * Forks, and waits for the child. ERR_SYS: libseccomp. The caller frees each
+ * out[i]; what could not be had is NULL.
  */
 enum err filter_build(const struct filter_rule *rules, size_t count,
-                      unsigned who, struct filter **out, struct why *why);
+                      const unsigned *who, size_t programs, struct filter **out,
+                      struct why *why);
 void filter_free(struct filter *filter);
 
 /* filter_length - instructions */

@@ -278,7 +278,7 @@ filters_compiled(void)
 enum err
 filters_build(bool strict, struct why *why)
 {
-    enum err err = ERR_OK;
+    _Static_assert(FILTERS_KINDS <= FILTER_PROGRAMS, "all in one go");
 
     if (!filters_compiled())
         return ERR_OK;
@@ -288,10 +288,8 @@ filters_build(bool strict, struct why *why)
                        "confine = degrade does without");
     if (!filter_known())
         return ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < FILTERS_KINDS; i++)
-        err = filter_build(rules, sizeof(rules) / sizeof(rules[0]), programs[i],
-                           &built[i], why);
-    return err;
+    return filter_build(rules, sizeof(rules) / sizeof(rules[0]), programs,
+                        FILTERS_KINDS, built, why);
 }
 
 enum err
