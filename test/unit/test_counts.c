@@ -161,8 +161,8 @@ __wrap_fdio_recv(int sock, void *data, size_t *len, int *fd, pid_t *sender,
         memcpy(data, &queue[k].report, sizeof(queue[k].report));
         *len = sizeof(queue[k].report);
         *sender = queue[k].sender;
-        memmove(&queue[queue_first + 1], &queue[queue_first],
-                (k - queue_first) * sizeof(queue[0]));
+        for (; k > queue_first; k--) /* valgrind takes memmove for memcpy */
+            queue[k] = queue[k - 1];
         queue_first++;
         return ERR_OK;
     }
