@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define UMASK        022
@@ -41,14 +42,17 @@ descriptors(const struct runner_child *child)
     fdio_close_except(keep, sizeof(keep) / sizeof(keep[0]));
 }
 
-/* signals - a handler does not survive execve(2), but an ignored one does */
+/* signals - a handler does not survive execve(2), but an ignored one does. By
+ * the kernel's own door: the C library keeps two signals to itself. */
 static void
 signals(void)
 {
+    static const unsigned long
+        by_default[8]; /* all of the kernel's sigaction */
     sigset_t none;
 
-    for (int number = 1; number < NSIG; number++)
-        (void)signal(number, SIG_DFL); /* not those that cannot be changed */
+    for (int number = 1; number < NSIG; number++) /* but those that are fixed */
+        (void)syscall(SYS_rt_sigaction, number, by_default, NULL, NSIG / 8);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -582,8 +582,9 @@ def test_bad_requests(served, upstream, side, place):
             send_bad(client, text, place)
             answer = client.wire.response()
             goes_on = not client.ended()
-            end = daemon.wait("done", after=mark, client=client.local)["end"]
-        line = daemon.find("request", after=mark)[-1]
+            own = client.local
+            end = daemon.wait("done", after=mark, client=own)["end"]
+        line = daemon.find("request", after=mark, client=own)[-1]
         if not answer or not fits(answer.status, want) or goes_on or line["reason"] is None:
             wrong.append((name, answer and answer.start, goes_on, line.line, end))
         if up.bytes != before + good * expected or len(up.requests) != expected:
