@@ -61,11 +61,15 @@ def bulk(bench, peer, row):
     return {"cpu_s_gib": result["cpu"] / result["bytes"] * GIB, "mb_s": result["bytes"] / result["seconds"] / 1e6}
 
 
+REST = 1.0  # seconds of silence after which a session counts as idle
+
+
 def idle(bench, peer, row):
     """Sessions that are held and do nothing: memory; and is each still served?"""
     room(bench, peer, row)
     sessions, before = row.sessions, bench.slab()
     with bench.server(peer, sessions=sessions, **row.settings) as server, bench.held(server, sessions) as load:
+        time.sleep(REST)
         own, tables, stacks = server.memory()
         kernel = bench.slab() - before
         load.go()
