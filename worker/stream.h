@@ -38,7 +38,7 @@ struct stream {
     int error;     /* errno of the last -ERR_IO or -ERR_RESET */
     int tls_error; /* wolfSSL's error of the last -ERR_TLS */
     int alert;     /* that ended it: the peer's fatal alert, -1: none */
-    /* from here on stream.c's own */
+    /* from here on of stream*.c alone */
     bool in_file;    /* fd is no socket: a pipe, a terminal, a file */
     bool out_file;   /* the same of out_fd */
     bool reset;      /* a reset was seen, perhaps by the other direction */

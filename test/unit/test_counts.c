@@ -231,7 +231,7 @@ say(const struct worker *one, enum report_kind kind, enum reason reason)
     queue[queue_end++].report = report;
 }
 
-/* meant - as worker/serve.c has it */
+/* meant - as worker/serve_conn.c has it */
 static bool
 meant(struct worker *one)
 {
