@@ -34,7 +34,6 @@ struct tls_cert { /* one of our certificates; its key is with the keepers */
 /* a CA that we trust: who may have issued what the peer sent */
 struct tls_anchor {
     struct span subject, spki, ski; /* x509.h; point into tls_side.ca_der */
-    struct span signature;          /* over itself; len 0: another's */
     bool crl_sign;                  /* its key usage allows lists */
 };
 

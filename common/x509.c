@@ -402,8 +402,6 @@ x509_parse(const uint8_t *der, size_t len, struct x509 *out)
         !tbs_read(tbs, out, &inner) || !span_equal(inner, outer))
         return false;
     out->sig = x509_sig_read(inner);
-    if (bits.len > 0)
-        out->signature = (struct span){ bits.at + 1, bits.len - 1 };
     return true;
 }
 

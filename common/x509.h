@@ -27,8 +27,7 @@ struct x509 {
     struct span spki;            /* SubjectPublicKeyInfo, with its header */
     struct span san;             /* content of GeneralNames; len 0: none */
     struct span ski, aki;        /* key identifiers, own and issuer's */
-    struct span signature; /* of the BIT STRING, without the unused bits */
-    int version;           /* 1, 2, 3 */
+    int version;                 /* 1, 2, 3 */
     time_t not_before, not_after;
     enum x509_key key;
     unsigned key_bits; /* of the modulus or the field; EC: 0 when the curve is

@@ -74,8 +74,6 @@ describe(const struct build *build, const char *path,
     anchor->subject = cert->subject;
     anchor->spki = cert->spki;
     anchor->ski = cert->ski;
-    if (cert->self_issued)
-        anchor->signature = cert->signature;
     anchor->crl_sign =
         !cert->has_key_usage || (cert->key_usage & X509_USE_CRL) != 0;
     if (side->anchor_count == 1 || cert->not_after < side->ca_not_after)

@@ -21,8 +21,8 @@
 #include "common/conf.h"
 #include "common/tlsside.h"
 #include "common/x509_signed.h"
+#include "worker/certsig.h"
 #include "worker/crl.h"
-#include "worker/rootsig.h"
 #include "worker/session.h"
 #include "worker/verify.h"
 
@@ -266,9 +266,14 @@ peer_callback(WOLFSSL *ssl, DecodedCert *cert)
     return NOT_COMPILED_IN; /* the library's own result stands */
 }
 
+/* a signature: these bytes, over this digest, by this key's */
+struct signature {
+    struct span bytes, digest, spki;
+};
+
 /* ecc_verify - what the library does where no callback does it */
 static int
-ecc_verify(const struct rootsig *what, int *result)
+ecc_verify(const struct signature *what, int *result)
 {
     word32 at = 0;
     ecc_key key;
@@ -279,36 +284,58 @@ ecc_verify(const struct rootsig *what, int *result)
     ret =
         wc_EccPublicKeyDecode(what->spki.at, &at, &key, (word32)what->spki.len);
     if (ret == 0)
-        ret = wc_ecc_verify_hash(what->signature.at,
-                                 (word32)what->signature.len, what->digest.at,
-                                 (word32)what->digest.len, result, &key);
+        ret = wc_ecc_verify_hash(what->bytes.at, (word32)what->bytes.len,
+                                 what->digest.at, (word32)what->digest.len,
+                                 result, &key);
     wc_ecc_free(&key);
     return ret;
 }
 
+/* mark_of - all that the answer depends on, each part with its length */
+static bool
+mark_of(const struct signature *what, uint8_t mark[CERTSIG_MARK])
+{
+    const struct span *const parts[] = { &what->spki, &what->digest,
+                                         &what->bytes };
+    wc_Sha256 sha;
+    bool good = wc_InitSha256(&sha) == 0;
+
+    for (size_t i = 0; good && i < sizeof(parts) / sizeof(parts[0]); i++)
+        good = wc_Sha256Update(&sha, (const uint8_t *)&parts[i]->len,
+                               sizeof(parts[i]->len)) == 0 &&
+               wc_Sha256Update(&sha, parts[i]->at, (word32)parts[i]->len) == 0;
+    good = good && wc_Sha256Final(&sha, mark) == 0;
+    wc_Sha256Free(&sha);
+    return good;
+}
+
 /* on_ecc - every ECDSA signature of the peer and of its chain comes by here:
- * *result is 1 for a good one. Roots send theirs with every chain. */
+ * *result is 1 for a good one. Behind the verdict about its chain, a peer signs
+ * what is new each time: that is never looked up. */
 static int
 on_ecc(WOLFSSL *ssl, const unsigned char *sig, unsigned int sig_len,
        const unsigned char *hash, unsigned int hash_len,
        const unsigned char *spki, unsigned int spki_len, int *result, void *ctx)
 {
-    const struct rootsig what = { { sig, sig_len },
-                                  { hash, hash_len },
-                                  { spki, spki_len } };
+    const struct signature what = { { sig, sig_len },
+                                    { hash, hash_len },
+                                    { spki, spki_len } };
     const struct verify *verify = ctx;
+    uint8_t mark[CERTSIG_MARK];
+    bool marked;
     int ret;
 
     (void)ssl;
     *result = 0;
     if (verify == NULL)
         return BAD_FUNC_ARG;
-    if (rootsig_known(verify->tls, &what)) {
+    marked = !verify->accepted && mark_of(&what, mark);
+    if (marked && certsig_known(mark)) {
         *result = 1;
         return 0;
     }
-    if ((ret = ecc_verify(&what, result)) == 0 && *result == 1)
-        rootsig_keep(verify->tls, &what);
+    if ((ret = ecc_verify(&what, result)) == 0 && *result == 1 && marked)
+        certsig_keep(mark);
     return ret;
 }
 

@@ -60,6 +60,20 @@ def test_certificates(mtlsd, upstream, pki, ca, case, version):
     assert line["hint"] == {"too_deep": "verify_depth", "x509_v1": "unsafe_x509v1"}.get(reason)
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_good_one_vouches_for_no_other(mtlsd, upstream, pki, ca, version):
+    """A worker remembers signatures that were good (certsig.c): not for a certificate that differs in one bit of it."""
+    tampered = pki.client_tampered()
+    good = pki.made["client-untampered"]
+    daemon = mtlsd(upstream=upstream(), workers=1)
+    for cert, kind in ((good, "ok"), (good, "ok"), (tampered, "alert"), (good, "ok"), (tampered, "alert")):
+        outcome = attempt(daemon.address, context(ca, cert, version), early=b"hello")
+        assert outcome.kind == kind, outcome
+        if kind == "alert":
+            assert outcome.alert == "decrypt_error"
+            assert daemon.wait("refused", client=outcome.local)["reason"] == "bad_signature"
+
+
 @pytest.mark.parametrize("version,alert", [("1.2", "handshake_failure"), ("1.3", "certificate_required")])
 def test_no_certificate(mtlsd, upstream, ca, version, alert):
     """certificate_required is an alert of TLS 1.3 alone (RFC 8446 6.2); TLS 1.2 says handshake_failure (RFC 5246 7.4.6)."""
