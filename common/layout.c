@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 
 static struct prctl_mm_map map; /* as the kernel has it; no brk: not known */
 
@@ -76,9 +80,24 @@ move_heap(void)
 }
 #endif
 
+/* forgo_rseq - the kernel would write the CPU's number into the thread's block,
+ * and so into a page of each worker, for nobody (rseq(2), glibc 2.35) */
+static void
+forgo_rseq(void)
+{
+#ifdef RSEQ_SIG
+    char *self = __builtin_thread_pointer();
+
+    if (__rseq_size > 0)
+        (void)syscall(SYS_rseq, self + __rseq_offset, sizeof(struct rseq),
+                      RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+#endif
+}
+
 void
 layout_init(void)
 {
+    forgo_rseq();
     look();
 #ifndef MTLSD_SANITIZE
     move_heap();
