@@ -52,7 +52,7 @@ struct bans {
 };
 
 /* one for the program, beside its other variables: a reader writes to it */
-static struct bans table;
+static MEM_TOUCHED struct bans table;
 
 #define BANS_SIZE sizeof(struct page)
 

@@ -7,6 +7,7 @@
  * other end may be taken over and send as many as it likes.
  */
 #include "common/fdio.h"
+#include "common/mem.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -278,7 +279,7 @@ close_span(int first, int last)
 
 /* for children: opened while the file system is still there, because a jailed
  * process cannot open it any more */
-static struct {
+static MEM_TOUCHED struct {
     bool open;
     int fd;
 } null;

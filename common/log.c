@@ -7,6 +7,7 @@
  * errno, never ends the process: a lost line must not cost a connection.
  */
 #include "common/log.h"
+#include "common/mem.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +17,9 @@
 /* room behind the last field for lost=N and cut=yes */
 #define LOG_TAIL_ROOM 64
 
-static int log_to = -1;
-static enum log_level log_most = LOG_L_INFO;
-static unsigned long log_lost;
+static MEM_TOUCHED int log_to = -1;
+static MEM_TOUCHED enum log_level log_most = LOG_L_INFO;
+static MEM_TOUCHED unsigned long log_lost;
 
 void
 log_open(int fd, enum log_level level)

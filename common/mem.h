@@ -20,6 +20,13 @@ void *mem_array(void *old, size_t count, size_t size);
 void *mem_own(size_t size);
 void mem_own_free(void *at);
 
+/*
+ * MEM_TOUCHED - of a variable without const that every worker writes: these lie
+ * together, because each page with one of them is a page more of every worker.
+ * The linker does it (etc/mtlsd.ld).
+ */
+#define MEM_TOUCHED __attribute__((section(".data.touched")))
+
 /* mem_wipe - explicit_bzero(3), accepts NULL */
 void mem_wipe(void *at, size_t len);
 #endif

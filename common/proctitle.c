@@ -6,9 +6,9 @@
  * Must never be given peer text: every user of the machine can read a title.
  */
 #include "common/proctitle.h"
+#include "common/layout.h"
 #include "common/mem.h"
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,12 +20,11 @@
 
 #define STACK_MAX (8u << 20) /* nothing else is mapped so close below it */
 
-static char *title_at;
-static size_t title_room;          /* with the NUL */
-static char comm[16];              /* what the kernel has: it cuts to 15 */
-static const void *argv_at;        /* the kernel's; frames lie below */
-static uintptr_t stack_end;        /* 0: not known */
-static struct prctl_mm_map layout; /* of this process, as the kernel has it */
+static MEM_TOUCHED char *title_at;
+static MEM_TOUCHED size_t title_room; /* with the NUL */
+static MEM_TOUCHED char comm[16];     /* what the kernel has: it cuts to 15 */
+static const void *argv_at;           /* the kernel's; frames lie below */
+static uintptr_t stack_end;           /* 0: not known */
 
 /* copy_vector - copies of count strings, NULL behind */
 static char **
@@ -62,39 +61,6 @@ look_at_stack(void)
     return dash != NULL ? (uintptr_t)strtoull(dash + 1, NULL, 16) : 0;
 }
 
-/* field - of /proc/PID/stat, counted as proc(5) does, from 3; at: the bracket
- * that closes the second. 0: there are not so many. */
-static unsigned long long
-field(const char *at, int number)
-{
-    for (int i = 2; at != NULL && i < number; i++)
-        at = strchr(at + 1, ' ');
-    return at != NULL ? strtoull(at, NULL, 10) : 0;
-}
-
-/* look_at_layout - what proctitle_move must tell the kernel again */
-static void
-look_at_layout(void)
-{
-    FILE *stat = fopen("/proc/self/stat", "re");
-    char line[2048] = "";
-    const char *at = NULL;
-
-    if (stat == NULL)
-        return;
-    if (fgets(line, sizeof(line), stat) != NULL)
-        at = strrchr(line, ')');
-    fclose(stat);
-    layout.start_code = field(at, 26);
-    layout.end_code = field(at, 27);
-    layout.start_stack = field(at, 28);
-    layout.start_data = field(at, 45);
-    layout.end_data = field(at, 46);
-    layout.start_brk = field(at, 47);
-    if (layout.start_brk != 0) /* the last of them */
-        stack_end = look_at_stack();
-}
-
 char **
 proctitle_init(int argc, char **argv)
 {
@@ -110,27 +76,12 @@ proctitle_init(int argc, char **argv)
         end = extend(end, environ[i]);
     environ = copy_vector(environ, vars);
     argv_at = argv;
-    look_at_layout();
+    stack_end = look_at_stack();
     if (end != NULL && end > argv[0]) {
         title_at = argv[0];
         title_room = (size_t)(end - argv[0]);
     }
     return copy;
-}
-
-/* tell_kernel - where the title is now */
-static bool
-tell_kernel(const char *to, size_t room)
-{
-    struct prctl_mm_map map = layout;
-
-    if (stack_end == 0)
-        return false;
-    map.brk = (uintptr_t)sbrk(0);
-    map.arg_start = (uintptr_t)to;
-    map.arg_end = map.env_start = map.env_end = (uintptr_t)to + room;
-    map.exe_fd = (uint32_t)-1;
-    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
 }
 
 void
@@ -143,7 +94,7 @@ proctitle_move(char *to, size_t room)
     memset(to, 0, room);
     memcpy(to, title_at, title_room < room ? title_room : room - 1);
     low = (uintptr_t)argv_at / page * page - STACK_MAX;
-    if (tell_kernel(to, room)) {
+    if (stack_end != 0 && layout_title(to, room)) {
         title_at = to;
         title_room = room;
         (void)munmap((void *)low, stack_end - low);

@@ -6,6 +6,7 @@
  */
 #include "common/conf.h"
 #include "common/fdio.h"
+#include "common/layout.h"
 #include "common/log.h"
 #include "common/proctitle.h"
 #include "master/check.h"
@@ -151,6 +152,7 @@ main(int argc, char **argv)
     struct options options;
     struct why why;
 
+    layout_init();
     argv = proctitle_init(argc, argv);
     umask(077);
     if (fdio_std(&why) != ERR_OK)

@@ -7,6 +7,7 @@
  * here.
  */
 #include "worker/ahead.h"
+#include "common/mem.h"
 #include "worker/pages.h"
 #include <errno.h>
 #include <stdalign.h>
@@ -15,14 +16,14 @@
 
 /* Of the process: the pages that no connection needed do not exist. */
 static alignas(PAGES_SIZE) uint8_t buffers[AHEAD_ENDS][AHEAD_SIZE];
-static const struct ahead *owners[AHEAD_ENDS];
+static MEM_TOUCHED const struct ahead *owners[AHEAD_ENDS];
 
 /* claim - the one that it had before (a worker's sessions are at the same place
  * for each connection), else the one claimed longest ago */
 static uint8_t *
 claim(const struct ahead *ahead)
 {
-    static unsigned next;
+    static MEM_TOUCHED unsigned next;
     unsigned i;
 
     for (i = 0; i < AHEAD_ENDS; i++)

@@ -11,6 +11,7 @@
 #include <wolfssl/ssl.h>
 
 #include "common/conf.h"
+#include "common/mem.h"
 #include "worker/certpick.h"
 #include "worker/choose.h"
 #include "worker/session.h"
@@ -19,7 +20,7 @@
 
 #include <string.h>
 
-static struct choose *current;
+static MEM_TOUCHED struct choose *current;
 
 static struct span
 server_name(WOLFSSL *ssl)

@@ -6,6 +6,7 @@
  * small memory of which lists an intermediate's key was found to have signed.
  */
 #include "worker/crl.h"
+#include "common/mem.h"
 
 #include "worker/chain.h"
 #include "worker/pages.h"
@@ -30,7 +31,7 @@ static alignas(PAGES_SIZE) struct memory {
     size_t len; /* 0: free */
     uint8_t spki[MEMORY_SPKI];
 } memory[MEMORY_COUNT];
-static unsigned memory_next;
+static MEM_TOUCHED unsigned memory_next;
 
 static bool
 remembered(const struct x509_crl *crl, struct span spki)

@@ -58,8 +58,8 @@ ground_rest(void)
 #define FRAME 512u /* ground_rest and what it calls */
 
 static _Alignas(PAGE) uint8_t ground[GUARD + STACK + HEAP];
-static struct blocks heap;
-static struct {
+static MEM_TOUCHED struct blocks heap;
+static MEM_TOUCHED struct {
     void (*run)(const void *arg);
     const void *arg;
 } entry;

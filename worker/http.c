@@ -8,6 +8,7 @@
  * Must never close the client, or serve two requests at once.
  */
 #include "worker/http.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "worker/http_answer.h"
 #include "worker/http_conn.h"
@@ -368,8 +369,8 @@ http_run(const struct conf_service *service, struct stream *client,
          const struct http_peer *peer, const struct http_links *links,
          struct http_result *result)
 {
-    static struct http_conn conn;
-    static long head_max, headers_max; /* that the memory is for */
+    static MEM_TOUCHED struct http_conn conn;
+    static MEM_TOUCHED long head_max, headers_max; /* that the memory is for */
 
     *result = (struct http_result){ .end = REASON_INTERNAL };
     if (head_max != service->head_max || headers_max != service->headers_max) {

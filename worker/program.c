@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/fdio.h"
+#include "common/mem.h"
 #include "common/runwire.h"
 #include "common/words.h"
 #include "worker/session.h"
@@ -232,7 +233,7 @@ program_open(int runner_fd, const struct conf_service *service,
              struct program *out, int *fd, enum reason *reason, struct why *why)
 {
     static struct runwire_request run; /* large */
-    static uint32_t seq; /* of this process: its pair is its own */
+    static MEM_TOUCHED uint32_t seq; /* of this process: its pair is its own */
     int64_t deadline = clock_deadline(timeout_ms);
     struct runwire_reply reply;
     enum err err;

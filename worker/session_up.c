@@ -15,6 +15,7 @@
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include "common/conf.h"
+#include "common/mem.h"
 #include "common/tlsside.h"
 #include "common/x509_text.h"
 #include "worker/peername.h"
@@ -33,7 +34,7 @@
 
 /* whose handshake runs: the library's callback gets the context's
  * pointer alone, and the session's I/O pointer is a stream's afterwards */
-static struct session *shaking;
+static MEM_TOUCHED struct session *shaking;
 
 /* on_cert_request - the library asks for a certificate because the upstream
  * does; ours is in the context already, we only remember */

@@ -11,6 +11,7 @@
 #include <wolfssl/ssl.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "common/suite.h"
 #include "common/text.h"
 #include "worker/session.h"
@@ -94,7 +95,7 @@ shake_describe(struct session *session)
  * with a thousand of them cost as much as half a handshake; most peers send
  * none. So it tells when it has learnt one, and is asked to forget only then.
  */
-static struct WOLFSSL_CTX *shaking, *learnt;
+static MEM_TOUCHED struct WOLFSSL_CTX *shaking, *learnt;
 
 static void
 /* NOLINTNEXTLINE(readability-non-const-parameter): wolfSSL's type */

@@ -4,6 +4,7 @@
  * Owns the memory that it waits in. Never sends: that is stream.c's.
  */
 #include "worker/spill.h"
+#include "common/mem.h"
 #include "worker/pages.h"
 #include <stdalign.h>
 #include <string.h>
@@ -12,14 +13,14 @@
  * and streams lie on stacks that would be cleared with them. */
 static alignas(PAGES_SIZE) uint8_t
     buffers[SPILL_ENDS][SPILL_SIZE + PAGES_SIZE - SPILL_SIZE % PAGES_SIZE];
-static const struct spill *owners[SPILL_ENDS];
+static MEM_TOUCHED const struct spill *owners[SPILL_ENDS];
 
 /* claim - the one that it had before (a worker's streams are at the same place
  * for each connection), else the one claimed longest ago */
 static uint8_t *
 claim(const struct spill *spill)
 {
-    static unsigned next;
+    static MEM_TOUCHED unsigned next;
     unsigned i;
 
     for (i = 0; i < SPILL_ENDS; i++)

@@ -12,6 +12,7 @@
 #include "common/conf.h"
 #include "common/connwire.h"
 #include "common/fdio.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "worker/wait.h"
 #include <errno.h>
@@ -62,7 +63,7 @@ pause_for(const struct attempt *at, int fd, short events, int64_t deadline)
 static enum err
 ask(struct attempt *at, struct why *why)
 {
-    static uint32_t seq; /* of this process: its pair is its own */
+    static MEM_TOUCHED uint32_t seq; /* of this process: its pair is its own */
     enum err err;
 
     at->request.seq = ++seq;

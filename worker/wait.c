@@ -7,6 +7,7 @@
  */
 #include "worker/wait.h"
 #include "common/clock.h"
+#include "common/mem.h"
 #include "worker/ground.h"
 #include "worker/lifetime.h"
 #include <errno.h>
@@ -21,15 +22,15 @@
 
 static const struct lifetime for_ever = { .until = CLOCK_NEVER };
 
-static volatile sig_atomic_t term_came;
-static struct lifetime life = { .until = CLOCK_NEVER };
-static bool goodbye;
-static unsigned ready_count;
-static sigset_t wait_mask; /* nothing blocked */
-static void (*on_rest)(void *ctx);
-static void *on_rest_ctx;
-static bool (*is_meant)(void *ctx);
-static void *is_meant_ctx;
+static MEM_TOUCHED volatile sig_atomic_t term_came;
+static MEM_TOUCHED struct lifetime life = { .until = CLOCK_NEVER };
+static MEM_TOUCHED bool goodbye;
+static MEM_TOUCHED unsigned ready_count;
+static MEM_TOUCHED sigset_t wait_mask; /* nothing blocked */
+static MEM_TOUCHED void (*on_rest)(void *ctx);
+static MEM_TOUCHED void *on_rest_ctx;
+static MEM_TOUCHED bool (*is_meant)(void *ctx);
+static MEM_TOUCHED void *is_meant_ctx;
 
 static void
 on_term(int number)
