@@ -470,6 +470,7 @@ admit_status(const struct master *master, size_t pool, struct log_line *line)
 {
     static const enum reason shown[] = {
         REASON_NOT_FROM,
+        REASON_CRASHED_SOURCE,
         REASON_PER_SOURCE,
         REASON_PER_SOURCE_HANDSHAKING,
         REASON_PER_SOURCE_RATE,

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 import pytest
 
 from clients import DEADLINE, Client, Plain, attempt, connect, context
+from daemon import NOBODY
 from waiting import eventually
 
-LIMITS = ["not_from", "per_source", "per_source_handshaking", "per_source_rate", "per_source_penalty", "max_handshaking",
+LIMITS = ["not_from", "crashed_source", "per_source", "per_source_handshaking", "per_source_rate", "per_source_penalty", "max_handshaking",
           "pool_full"]
 
 
@@ -241,6 +242,25 @@ def test_per_source_rate(mtlsd, upstream, good):
     good(daemon, "127.0.0.6")
 
 
+def test_reconnect_floods_of_many(mtlsd, upstream, good, ca):
+    """Forty sources come again and again: each is cut to the rate, has its line and is counted; one more does not notice."""
+    daemon = mtlsd(upstream=upstream(), workers=8, per_source_rate="2/h")
+    tls, sources = context(ca), [many(number) for number in range(40)]
+    for _ in range(2):
+        for source in sources:
+            assert attempt(daemon.address, tls, source=source).kind == "alert"
+    counted(daemon, refused=80)
+    for _ in range(3):
+        assert all(refused(daemon.address, source) for source in sources)
+    line = counted(daemon, per_source_rate=120)
+    assert (line["per_source_rate"], line["refused"]) == ("120", "200")
+    for source in sources:
+        said = daemon.wait("refused", client=re.compile(re.escape(f"{source}:")), reason="per_source_rate")
+        assert (said["stage"], said["hint"]) == ("accept", "per_source_rate")
+    good(daemon, "127.0.0.6")
+    assert int(status(daemon)["sources"]) == 41
+
+
 def test_rate_comes_back(mtlsd, upstream, good):
     daemon = mtlsd(upstream=upstream(), workers=4, per_source_rate="1/s")
     good(daemon, "127.0.0.5").close()
@@ -383,6 +403,35 @@ def test_ipv6_counts_by_prefix(mtlsd, upstream, pki, ca):
     finally:
         space.kill()
         space.wait()
+
+
+# --- the machine has no more -----------------------------------------------------------------------------
+@pytest.mark.root
+def test_no_descriptor_left(mtlsd, upstream, pki, ca):
+    """A worker that has no descriptor for who waits says so once and rests between two tries; as soon as it has one, the
+    client is served."""
+    daemon = mtlsd(upstream=upstream(), workers=1)
+    worker, = daemon.workers()
+    has = {int(name) for name in os.listdir(f"/proc/{worker.pid}/fd")}
+    free = min(set(range(max(has) + 2)) - has)
+
+    def may_have(count):  # of the same ids: a container's root may lack CAP_SYS_RESOURCE
+        subprocess.run(["prlimit", "--pid", str(worker.pid), f"--nofile={count}:"], user=NOBODY, group=NOBODY, extra_groups=[],
+                       check=True)
+
+    def ran():
+        return int(open(f"/proc/{worker.pid}/schedstat").read().split()[0]) / 1e9
+    may_have(free)
+    with Client(daemon.address, context(ca, pki.client())).hello() as client:
+        line = daemon.wait("accept_failed")
+        assert (line.level, line["reason"]) == ("warn", "accept: Too many open files")
+        before, until = ran(), time.monotonic() + 0.5
+        eventually(lambda: time.monotonic() > until, "several tries")
+        assert ran() - before < 0.02
+        may_have(max(has) + 1)
+        client.handshake().exchange(b"hello").close()
+    assert len(daemon.find("accept_failed")) == 1
+    assert daemon.workers()[0].pid == worker.pid
 
 
 # --- the end ---------------------------------------------------------------------------------------------

@@ -50,6 +50,10 @@ def test_worker_crash(opened, pki, ca, number):
     again.close()
     line = daemon.wait("refused", client=local)
     assert (line["stage"], line["reason"]) == ("accept", "crashed_source")
+    mark = daemon.mark()
+    daemon.signal(signal.SIGUSR1)
+    line = daemon.wait("status", after=mark)
+    assert (line["crashed"], line["crashed_source"]) == ("1", "1")
     assert attempt(daemon.address, context(ca, pki.client()), early=b"hello").kind == "ok"
     other.exchange(b"after").close()
     daemon.settled(3)
