@@ -151,12 +151,28 @@ def test_silence_over_tcp_costs_no_worker(mtlsd, upstream, good):
     assert not daemon.find("refused")
 
 
-def test_bad_handshakes(mtlsd, upstream, good):
+@pytest.mark.parametrize("sources", [None, many], ids=["one", "many"])
+def test_silent_clients_end(mtlsd, upstream, good, sources):
+    """Who says nothing is dropped in the end, and each has a line and is counted."""
+    server = upstream()
+    daemon = mtlsd(upstream=server, workers=16, max_handshaking="100%", handshake_timeout="1s")
+    with crowd(daemon.address, 8, b"", sources) as attack:
+        good(daemon)
+        for sock in attack:
+            line = daemon.wait("refused", client=local(sock))
+            assert (line["stage"], line["reason"]) == ("handshake", "handshake_timeout")
+            over(sock)
+    assert counted(daemon, refused=8)["refused"] == "8"
+    assert server.count == 1
+
+
+@pytest.mark.parametrize("sources", [lambda _: "127.0.0.9", many], ids=["one", "many"])
+def test_bad_handshakes(mtlsd, upstream, good, sources):
     """Plain HTTP and random bytes: an end at once, a line with the reason each, nothing for the upstream."""
     server = upstream()
     daemon = mtlsd(upstream=server, workers=4)
     for text in (b"GET / HTTP/1.1\r\n\r\n", bytes(range(200, 255)), b"\x16\x03\x01\x00\x05hello"):
-        for source in (many(1), many(2)):
+        for source in map(sources, (1, 2)):
             mark = daemon.mark()
             with connect(daemon.address, source=source) as sock:
                 sock.sendall(text)
@@ -164,14 +180,16 @@ def test_bad_handshakes(mtlsd, upstream, good):
                 line = daemon.wait("refused", after=mark, client=local(sock))
             assert (line["stage"], line["reason"]) in [("handshake", "not_tls"), ("handshake", "handshake_failed")]
     server.assert_untouched()
+    assert counted(daemon, refused=6)["refused"] == "6"
     good(daemon)
 
 
-def test_one_byte_at_a_time(mtlsd, upstream, good):
+@pytest.mark.parametrize("sources", [None, many], ids=["one", "many"])
+def test_one_byte_at_a_time(mtlsd, upstream, good, sources):
     """The time is that of the whole handshake: bytes that keep coming do not make it longer."""
     server = upstream()
     daemon = mtlsd(upstream=server, workers=4, handshake_timeout="1s")
-    with crowd(daemon.address, 2, b"\x16") as slow:
+    with crowd(daemon.address, 2, b"\x16", sources) as slow:
         sent = 0
         while not daemon.find("refused", reason="handshake_timeout"):
             assert sent < 10000
@@ -182,7 +200,9 @@ def test_one_byte_at_a_time(mtlsd, upstream, good):
                 except (ConnectionResetError, BrokenPipeError):
                     pass
             sent += 1
-        daemon.wait("refused", count=2, reason="handshake_timeout")
+        for sock in slow:
+            daemon.wait("refused", client=local(sock), reason="handshake_timeout")
+    assert counted(daemon, refused=2)["refused"] == "2"
     server.assert_untouched()
     good(daemon)
 
