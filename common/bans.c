@@ -166,6 +166,15 @@ bans_read_only(struct bans *bans, struct why *why)
     return ERR_OK;
 }
 
+enum err
+bans_leave(struct why *why)
+{
+    if (table.page != NULL && munmap(table.page, BANS_SIZE) != 0)
+        return why_errno(why, ERR_SYS, "bans: munmap");
+    table = (struct bans){ .fd = -1 };
+    return ERR_OK;
+}
+
 bool
 bans_has(const struct bans *bans, const uint8_t addr[16], int64_t now_ms)
 {

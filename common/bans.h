@@ -37,6 +37,9 @@ void bans_add(struct bans *bans, const uint8_t addr[16], int64_t until_ms);
 /* bans_read_only - swap this process's view for a read-only one, close its
  * descriptor */
 enum err bans_read_only(struct bans *bans, struct why *why);
+/* bans_leave - in a child that has no business with them: not mapped any more.
+ * The descriptor (bans_fd) is for the child to close, with all others. */
+enum err bans_leave(struct why *why);
 /* bans_has - is this source refused now? unix sockets never
  * are: their address is all zero */
 bool bans_has(const struct bans *bans, const uint8_t addr[16], int64_t now_ms);

@@ -21,6 +21,8 @@ struct board {
     struct ledger *ledger; /* the owner's alone: no child has it */
 };
 
+static struct board *the_board; /* what board_leave leaves */
+
 struct ledger {
     size_t next;  /* where the search for a free one starts */
     bool taken[]; /* by index */
@@ -53,7 +55,7 @@ board_new(size_t count, struct board **out, struct why *why)
     board->size = size;
     board->base = base;
     board->ledger = mem_own(sizeof(*board->ledger) + count * sizeof(bool));
-    *out = board;
+    *out = the_board = board;
     return ERR_OK;
 }
 
@@ -132,6 +134,17 @@ board_read_only(struct board *board, struct why *why)
     if (mprotect(board->base, board->count * board->size, PROT_READ) != 0)
         return why_errno(why, ERR_SYS, "scoreboard: mprotect");
     return ERR_OK;
+}
+
+enum err
+board_leave(struct why *why)
+{
+    const struct board *board = the_board;
+
+    the_board = NULL;
+    return board == NULL ? ERR_OK
+                         : unmap(board->base,
+                                 board->base + board->count * board->size, why);
 }
 
 enum err

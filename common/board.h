@@ -40,7 +40,8 @@ struct slot {
 
 struct board;
 
-/* board_new - room for count slots; pages are touched when used */
+/* board_new - room for count slots; pages are touched when used. Once in a
+ * program. */
 enum err board_new(size_t count, struct board **out, struct why *why);
 size_t board_count(const struct board *board);
 /* board_take - the index of a free slot, whose numbers are zero, or -1. Master
@@ -50,6 +51,8 @@ void board_give(struct board *board, int index);
 struct slot *board_slot(const struct board *board, int index);
 /* board_read_only - in a child: all slots, and none can be written */
 enum err board_read_only(struct board *board, struct why *why);
+/* board_leave - in a child that has no business with it: not mapped any more */
+enum err board_leave(struct why *why);
 /* board_keep_only - in a child: unmap every other slot; *slot, which may be
  * NULL, is where the one that is kept lies now. The board and slots known from
  * before are no more to be used. With -1 not one slot is kept. */

@@ -469,13 +469,10 @@ void
 admit_status(const struct master *master, size_t pool, struct log_line *line)
 {
     static const enum reason shown[] = {
-        REASON_NOT_FROM,
-        REASON_PER_SOURCE,
-        REASON_PER_SOURCE_HANDSHAKING,
-        REASON_PER_SOURCE_RATE,
-        REASON_PER_SOURCE_PENALTY,
-        REASON_MAX_HANDSHAKING,
-        REASON_POOL_FULL,
+        REASON_NOT_FROM,        REASON_CRASHED_SOURCE,
+        REASON_PER_SOURCE,      REASON_PER_SOURCE_HANDSHAKING,
+        REASON_PER_SOURCE_RATE, REASON_PER_SOURCE_PENALTY,
+        REASON_MAX_HANDSHAKING, REASON_POOL_FULL,
     };
     const struct gate *gate = &master->admit->gate[pool];
 

@@ -313,7 +313,8 @@ plan_fence(struct master *master, const struct conf *conf, struct why *why)
     return err;
 }
 
-/* shared - what is made once and lives as long as we do */
+/* shared - what is made once and lives as long as we do; behind the helpers, who
+ * inherit none of it */
 static enum err
 shared(struct master *master, struct why *why)
 {
@@ -388,8 +389,6 @@ open_all(struct master *master, const struct conf *conf, struct why *why)
         err = plan_jail(master, conf, why);
     if (err == ERR_OK)
         err = plan_fence(master, conf, why);
-    if (err == ERR_OK)
-        err = shared(master, why);
     return err;
 }
 
@@ -549,6 +548,8 @@ boot_up(struct master *master, struct conf *conf, const struct inetd *inetd,
         err = open_all(master, conf, why);
     if (err == ERR_OK)
         err = helpers(master, conf, why);
+    if (err == ERR_OK)
+        err = shared(master, why);
     if (err != ERR_OK)
         return err;
     proctitle_set("master");

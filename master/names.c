@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -259,17 +260,38 @@ names_event(struct name *name, int64_t now)
     name->failure[0] = '\0';
 }
 
+/* crashed - by itself or by its filter: it reads what the network says, and that
+ * is not for the operator to miss. The only signal of ours is SIGKILL. */
+static void
+crashed(pid_t pid, int number)
+{
+    const struct name *name = names.first;
+    struct log_line line;
+
+    while (name != NULL && name->child.pid != pid)
+        name = name->next;
+    log_begin(&line, LOG_L_ERROR, "resolver_crashed");
+    log_int(&line, "resolver", pid);
+    log_text(&line, "signal", sigabbrev_np(number));
+    log_text(&line, "name", name != NULL ? name->host : NULL);
+    log_send(&line);
+}
+
 /* bury - reap what has ended */
 static void
 bury(void)
 {
+    int status;
+
     while (names.unburied > 0) {
-        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        pid_t pid = waitpid(-1, &status, WNOHANG);
 
         if (pid < 0 && errno == ECHILD)
             names.unburied = 0;
         if (pid <= 0)
             return;
+        if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+            crashed(pid, WTERMSIG(status));
         names.unburied--;
     }
 }

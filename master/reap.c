@@ -187,6 +187,16 @@ worker_ended(struct master *master, struct crew_member *member, int status,
     crew_remove(master->crew, member->pid);
 }
 
+/* how - a process has ended */
+static void
+how(struct log_line *line, int status)
+{
+    if (WIFSIGNALED(status))
+        log_text(line, "signal", sigabbrev_np(WTERMSIG(status)));
+    else
+        log_int(line, "status", WEXITSTATUS(status));
+}
+
 /* lost - a process that cannot be made again has ended: finish what runs */
 static void
 lost(struct master *master, const char *event, int status, int64_t now)
@@ -197,10 +207,7 @@ lost(struct master *master, const char *event, int status, int64_t now)
         return;
     master->exit_code = EXIT_SYS;
     log_begin(&line, LOG_L_ERROR, event);
-    if (WIFSIGNALED(status))
-        log_text(&line, "signal", sigabbrev_np(WTERMSIG(status)));
-    else
-        log_int(&line, "status", WEXITSTATUS(status));
+    how(&line, status);
     log_text(&line, "reason",
              "it cannot be started again without root: draining, then a "
              "restart is needed");
@@ -210,15 +217,32 @@ lost(struct master *master, const char *event, int status, int64_t now)
 }
 
 static void
-keeper_lost(struct master *master, pid_t pid, int64_t now)
+keeper_lost(struct master *master, pid_t pid, int status, int64_t now)
 {
     struct log_line line;
 
     log_begin(&line, LOG_L_ERROR, "keeper_lost");
     log_int(&line, "keeper", pid);
+    how(&line, status);
     log_text(&line, "reason", "its workers retire; a reload makes new keepers");
     log_send(&line);
     reload_lost(master, now);
+}
+
+/* other_ended - whom nobody needs any more: no process crashes without a line.
+ * SIGKILL is ours, for a judge. */
+static void
+other_ended(pid_t pid, int status)
+{
+    struct log_line line;
+
+    if (!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL)
+        return;
+    log_begin(&line, LOG_L_ERROR, "process_crashed");
+    log_int(&line, "process", pid);
+    how(&line, status);
+    log_text(&line, "reason", "a keeper of before a reload; sessions go on");
+    log_send(&line);
 }
 
 /* runner_ended - false: it is none */
@@ -259,7 +283,9 @@ ended(struct master *master, pid_t pid, int status)
         return;
     else if (master->gen != NULL && master->gen->keepers != NULL &&
              keepers_lost(master->gen->keepers, pid))
-        keeper_lost(master, pid, now);
+        keeper_lost(master, pid, status, now);
+    else
+        other_ended(pid, status);
 }
 
 void

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 import pytest
 
 from clients import DEADLINE, Client, Plain, attempt, connect, context
+from daemon import NOBODY
 from waiting import eventually
 
-LIMITS = ["not_from", "per_source", "per_source_handshaking", "per_source_rate", "per_source_penalty", "max_handshaking",
+LIMITS = ["not_from", "crashed_source", "per_source", "per_source_handshaking", "per_source_rate", "per_source_penalty", "max_handshaking",
           "pool_full"]
 
 
@@ -150,12 +151,28 @@ def test_silence_over_tcp_costs_no_worker(mtlsd, upstream, good):
     assert not daemon.find("refused")
 
 
-def test_bad_handshakes(mtlsd, upstream, good):
+@pytest.mark.parametrize("sources", [None, many], ids=["one", "many"])
+def test_silent_clients_end(mtlsd, upstream, good, sources):
+    """Who says nothing is dropped in the end, and each has a line and is counted."""
+    server = upstream()
+    daemon = mtlsd(upstream=server, workers=16, max_handshaking="100%", handshake_timeout="1s")
+    with crowd(daemon.address, 8, b"", sources) as attack:
+        good(daemon)
+        for sock in attack:
+            line = daemon.wait("refused", client=local(sock))
+            assert (line["stage"], line["reason"]) == ("handshake", "handshake_timeout")
+            over(sock)
+    assert counted(daemon, refused=8)["refused"] == "8"
+    assert server.count == 1
+
+
+@pytest.mark.parametrize("sources", [lambda _: "127.0.0.9", many], ids=["one", "many"])
+def test_bad_handshakes(mtlsd, upstream, good, sources):
     """Plain HTTP and random bytes: an end at once, a line with the reason each, nothing for the upstream."""
     server = upstream()
     daemon = mtlsd(upstream=server, workers=4)
     for text in (b"GET / HTTP/1.1\r\n\r\n", bytes(range(200, 255)), b"\x16\x03\x01\x00\x05hello"):
-        for source in (many(1), many(2)):
+        for source in map(sources, (1, 2)):
             mark = daemon.mark()
             with connect(daemon.address, source=source) as sock:
                 sock.sendall(text)
@@ -163,14 +180,16 @@ def test_bad_handshakes(mtlsd, upstream, good):
                 line = daemon.wait("refused", after=mark, client=local(sock))
             assert (line["stage"], line["reason"]) in [("handshake", "not_tls"), ("handshake", "handshake_failed")]
     server.assert_untouched()
+    assert counted(daemon, refused=6)["refused"] == "6"
     good(daemon)
 
 
-def test_one_byte_at_a_time(mtlsd, upstream, good):
+@pytest.mark.parametrize("sources", [None, many], ids=["one", "many"])
+def test_one_byte_at_a_time(mtlsd, upstream, good, sources):
     """The time is that of the whole handshake: bytes that keep coming do not make it longer."""
     server = upstream()
     daemon = mtlsd(upstream=server, workers=4, handshake_timeout="1s")
-    with crowd(daemon.address, 2, b"\x16") as slow:
+    with crowd(daemon.address, 2, b"\x16", sources) as slow:
         sent = 0
         while not daemon.find("refused", reason="handshake_timeout"):
             assert sent < 10000
@@ -181,7 +200,9 @@ def test_one_byte_at_a_time(mtlsd, upstream, good):
                 except (ConnectionResetError, BrokenPipeError):
                     pass
             sent += 1
-        daemon.wait("refused", count=2, reason="handshake_timeout")
+        for sock in slow:
+            daemon.wait("refused", client=local(sock), reason="handshake_timeout")
+    assert counted(daemon, refused=2)["refused"] == "2"
     server.assert_untouched()
     good(daemon)
 
@@ -239,6 +260,25 @@ def test_per_source_rate(mtlsd, upstream, good):
     counted(daemon, per_source_rate=30)
     assert daemon.wait("refused")["reason"] == "per_source_rate"
     good(daemon, "127.0.0.6")
+
+
+def test_reconnect_floods_of_many(mtlsd, upstream, good, ca):
+    """Forty sources come again and again: each is cut to the rate, has its line and is counted; one more does not notice."""
+    daemon = mtlsd(upstream=upstream(), workers=8, per_source_rate="2/h")
+    tls, sources = context(ca), [many(number) for number in range(40)]
+    for _ in range(2):
+        for source in sources:
+            assert attempt(daemon.address, tls, source=source).kind == "alert"
+    counted(daemon, refused=80)
+    for _ in range(3):
+        assert all(refused(daemon.address, source) for source in sources)
+    line = counted(daemon, per_source_rate=120)
+    assert (line["per_source_rate"], line["refused"]) == ("120", "200")
+    for source in sources:
+        said = daemon.wait("refused", client=re.compile(re.escape(f"{source}:")), reason="per_source_rate")
+        assert (said["stage"], said["hint"]) == ("accept", "per_source_rate")
+    good(daemon, "127.0.0.6")
+    assert int(status(daemon)["sources"]) == 41
 
 
 def test_rate_comes_back(mtlsd, upstream, good):
@@ -383,6 +423,35 @@ def test_ipv6_counts_by_prefix(mtlsd, upstream, pki, ca):
     finally:
         space.kill()
         space.wait()
+
+
+# --- the machine has no more -----------------------------------------------------------------------------
+@pytest.mark.root
+def test_no_descriptor_left(mtlsd, upstream, pki, ca):
+    """A worker that has no descriptor for who waits says so once and rests between two tries; as soon as it has one, the
+    client is served."""
+    daemon = mtlsd(upstream=upstream(), workers=1)
+    worker, = daemon.workers()
+    has = {int(name) for name in os.listdir(f"/proc/{worker.pid}/fd")}
+    free = min(set(range(max(has) + 2)) - has)
+
+    def may_have(count):  # of the same ids: a container's root may lack CAP_SYS_RESOURCE
+        subprocess.run(["prlimit", "--pid", str(worker.pid), f"--nofile={count}:"], user=NOBODY, group=NOBODY, extra_groups=[],
+                       check=True)
+
+    def ran():
+        return int(open(f"/proc/{worker.pid}/schedstat").read().split()[0]) / 1e9
+    may_have(free)
+    with Client(daemon.address, context(ca, pki.client())).hello() as client:
+        line = daemon.wait("accept_failed")
+        assert (line.level, line["reason"]) == ("warn", "accept: Too many open files")
+        before, until = ran(), time.monotonic() + 0.5
+        eventually(lambda: time.monotonic() > until, "several tries")
+        assert ran() - before < 0.02
+        may_have(max(has) + 1)
+        client.handshake().exchange(b"hello").close()
+    assert len(daemon.find("accept_failed")) == 1
+    assert daemon.workers()[0].pid == worker.pid
 
 
 # --- the end ---------------------------------------------------------------------------------------------

@@ -35,8 +35,8 @@ def need(name, *places):
 
 
 def run(*command, **kw):
-    done = subprocess.run([str(word) for word in command], capture_output=True, timeout=DEADLINE, check=False,
-                          **{"env": ENV, "stdin": None if "input" in kw else subprocess.DEVNULL} | kw)
+    done = subprocess.run([str(word) for word in command], capture_output=True, check=False,
+                          **{"timeout": DEADLINE, "env": ENV, "stdin": None if "input" in kw else subprocess.DEVNULL} | kw)
     done.words = done.stderr.decode(errors="replace")
     return done
 
@@ -52,11 +52,11 @@ class Server:
     port before it is bound: then others are tried."""
 
     def __init__(self, path, command, up, quit_by, user=0):
-        self.path, self.quit_by = path, quit_by
+        self.path, self.quit_by, self.words = path, quit_by, path / f"{Path(command(0)[0]).name}.log"
         ids = {"user": user, "group": user, "extra_groups": []} if user else {}
         for left in (2, 1, 0):
             self.port, = free_ports(1)
-            with open(path / "log", "wb") as words:
+            with open(self.words, "wb") as words:
                 self.popen = subprocess.Popen([str(word) for word in command(self.port)], stdin=subprocess.DEVNULL,
                                               stdout=words, stderr=words, cwd=path, env=ENV, start_new_session=True, **ids)
             try:
@@ -73,7 +73,7 @@ class Server:
 
     @property
     def log(self):
-        return (self.path / "log").read_text(errors="replace")
+        return self.words.read_text(errors="replace")
 
     def came(self, line):
         """How many connections it has told of."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from daemon import NOBODY
 from oldkernel import (CAP_SYS_CHROOT, NO_NEW_PRIVS, NR_CAPSET, NR_CHROOT, NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP, NR_SETRESUID,
                        lacking, without)
 from procfs import descriptors, standard, status
+from test_judge import catch, children
 
 CHROOT, READ = 1 << 18, 1 << 2  # CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
 SLOT = 7 * 4096  # common/board.h: an upper bound of a client's certificates
@@ -358,6 +360,91 @@ def test_worker_sees_its_own_slot_alone(busy):
         assert size["w"] == SLOT, shared
         assert all("mtlsd-bans" in line for line in shared if "w" not in line.split()[1]), shared
         assert 0 < size["r"] <= 128 * page, shared
+
+
+def shared(pid):
+    """Its mappings that others have, too: (rights, name)."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return [(line[1], " ".join(line[5:])) for line in lines if line[1][3] == "s"]
+
+
+@pytest.mark.root
+def test_nobody_else_sees_slots(busy, sanitized):
+    """Neither scoreboard nor bans: whoever could write them could speak for every worker. A keeper has its secret memory, which
+    is shared with nobody."""
+    _, found = busy()
+    assert len(shared(found["master"][0].pid)) == 2
+    for role in ("keeper", "connector", "logger"):
+        for process in found[role]:
+            others = [name for _, name in shared(process.pid) if role != "keeper" or "secretmem" not in name]
+            assert sanitized or not others, (role, others)
+
+
+@pytest.mark.root
+def test_runner(mtlsd, pki, ca):
+    """The one kind with no filter, no fence, and the bounding set as it was, because programs inherit these: it has the ids
+    of its programs, no capability, the pairs, and nothing of the daemon's memory that is shared."""
+    workers = 3
+    daemon = mtlsd(upstream="exec:/bin/cat", exec_user=NOBODY + 1, exec_group=NOBODY + 1, workers=workers)
+    runner, = daemon.processes("runner")
+    with Client(daemon.address, context(ca, pki.client())) as client:
+        client.handshake().exchange(b"hello")
+        has, bounding = status(runner.pid), capabilities("self")["CapBnd"]
+        assert has["Uid"] == has["Gid"] == [str(NOBODY + 1)] * 4 and has["Groups"] == [str(NOBODY + 1)]
+        assert capabilities(runner.pid) == dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapAmb"), 0) | {"CapBnd": bounding}
+        assert (has["NoNewPrivs"], has["Seccomp"]) == (["0"], ["0"]) and not dumpable(runner.pid)
+        assert os.readlink(f"/proc/{runner.pid}/root") == "/"
+        assert limits(runner.pid)["core file size"] == (0, 0)
+        assert standard(runner.pid) == ["/dev/null"] * 3
+        # control, log, workers, the program's 2
+        assert descriptors(runner.pid) == {"unix-seqpacket": 2 + workers, "eventpoll": 1, "signalfd": 1, "pipe": 1}
+        assert not shared(runner.pid)
+        client.close()
+
+
+def stopped_judge(daemon, filters):
+    """A judge between its confinement and its end, which lie milliseconds apart; None: it was faster."""
+    known = set(children(daemon.pid))
+    daemon.signal(signal.SIGHUP)
+    judge = catch(daemon, signal.SIGSTOP, known)
+    try:
+        while judge and status(judge)["Seccomp_filters"] != [str(filters)]:
+            os.kill(judge, signal.SIGCONT)
+            os.kill(judge, signal.SIGSTOP)
+        return judge if judge and "t" in status(judge)["State"][0].lower() else None
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+@pytest.mark.root
+def test_judge(mtlsd, upstream, pki, ca, sanitized):
+    """What a worker has, and less: no listener, and the slots read-only."""
+    if sanitized:
+        return  # without filters nothing tells when it is confined
+    daemon = mtlsd(upstream=upstream(), workers="4-120")
+    daemon.tolerated.add("judge_failed")
+    clients = [Client(daemon.address, context(ca, (pki.client(), pki.client_two_deep())[count % 2])).handshake().exchange(b"x")
+               for count in range(60)]  # each chain is another one than the one before: that takes its time
+    for _ in range(20):
+        mark = daemon.mark()
+        if judge := stopped_judge(daemon, 2):
+            break
+        daemon.wait("reloaded", after=mark)
+    else:
+        pytest.fail("no judge could be caught")
+    has = status(judge)
+    assert has["Uid"] == has["Gid"] == [str(NOBODY)] * 4 and has["Groups"] == []
+    assert capabilities(judge) == dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), 0)
+    assert (has["NoNewPrivs"], has["Seccomp"]) == (["1"], ["2"]) and not dumpable(judge)
+    assert os.readlink(f"/proc/{judge}/root").endswith(" (deleted)")
+    assert descriptors(judge) == {"unix-seqpacket": 2}  # verdicts, log
+    most = limits(judge)
+    assert most["core file size"] == most["processes"] == most["file size"] == (0, 0)
+    (rights, name), = shared(judge)  # the slots
+    assert rights == "r--s" and "bans" not in name
+    os.kill(judge, signal.SIGKILL)
+    for client in clients:
+        client.close()
 
 
 @pytest.mark.root

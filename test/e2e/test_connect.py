@@ -1,6 +1,5 @@
-"""mtlsd -c: what stands between two pipes: ssh's ProxyCommand and with it git and rsync, tar into a pipe, exit codes"""
+"""mtlsd -c: what stands between two pipes: ssh's ProxyCommand and with it git, rsync and psql, tar into a pipe, exit codes"""
 
-import hashlib
 import os
 import random
 import shlex
@@ -14,11 +13,15 @@ from pathlib import Path
 import pytest
 
 from daemon import ENVIRONMENT, NOBODY, ROOT, render
-from test_chain import ENV, run, sshd, succeed  # noqa: F401  # pylint: disable=unused-import
+from inetds import listens
+from peers import free_ports
+from test_chain import (ENV, QUERY, expected, postgres, psql, run, sshd,  # noqa: F401  # pylint: disable=unused-import
+                        succeed)
 from upstream import discard, reply_at_eof
 from waiting import DEADLINE, eventually
 
 MIB = 1 << 20
+RSYNC = int(os.environ.get("MTLSD_RSYNC", "64")) * MIB  # 1 GiB with `make scale`
 
 
 class Line:
@@ -64,7 +67,7 @@ def proxied(server, near):
 
 @pytest.mark.root
 def test_ssh_git_rsync(sshd, line, mtlsd, place):  # noqa: F811
-    """A shell's word and exit code, a clone, and 64 MiB, all through one configuration; nothing is said on the way."""
+    """A shell's word and exit code, a clone, and a large file, all through one configuration; nothing is said on the way."""
     far = mtlsd(upstream=sshd, idle_timeout="60s")
     near = line(far.address[1])
     ssh = proxied(sshd, near)
@@ -81,12 +84,30 @@ def test_ssh_git_rsync(sshd, line, mtlsd, place):  # noqa: F811
     assert (clone / "file").read_bytes() == (work / "file").read_bytes()
 
     big, copy = place / "big", place / "copy"
-    big.write_bytes(random.Random(2).randbytes(64 * MIB))
-    done = subprocess.run(["rsync", "-e", shlex.join(ssh), str(big), f"root@far.example:{copy}"], env=env, timeout=120,
-                          capture_output=True, check=False)
+    block = random.Random(2).randbytes(64 * MIB)
+    with open(big, "wb") as out:
+        for number in range(RSYNC // len(block)):
+            out.write(b"%d" % number + block)  # no two parts are the same
+    done = subprocess.run(["rsync", "-e", shlex.join(ssh), str(big), f"root@far.example:{copy}"], env=env,
+                          timeout=60 + RSYNC / MIB, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b""), done.stderr
-    assert hashlib.sha256(copy.read_bytes()).digest() == hashlib.sha256(big.read_bytes()).digest()
+    succeed("cmp", big, copy, timeout=DEADLINE + RSYNC / MIB)
     assert far.wait("done", count=3)["end"] in ("client_eof", "upstream_eof", "client_reset")
+
+
+@pytest.mark.root
+def test_psql_by_ssh(sshd, postgres, line, mtlsd):  # noqa: F811
+    """psql has no ProxyCommand; ssh, which has one, takes its connections along."""
+    near = line(mtlsd(upstream=sshd, idle_timeout="60s").address[1])
+    port, = free_ports(1)
+    words = [*proxied(sshd, near), "-o", "ExitOnForwardFailure=yes", "-N", "-L", f"127.0.0.1:{port}:{postgres}", "root@far.example"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, env=ENV) as ssh:
+        try:
+            eventually(lambda: ssh.poll() is not None or listens(port), lambda: sshd.log)
+            done = psql(postgres, port, QUERY)
+            assert (done.returncode, done.stdout == expected()) == (0, True), f"{done.words}\n{postgres.log}"
+        finally:
+            ssh.terminate()
 
 
 def test_tar_into_a_pipe(line, mtlsd, upstream, place):

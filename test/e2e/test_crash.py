@@ -50,6 +50,10 @@ def test_worker_crash(opened, pki, ca, number):
     again.close()
     line = daemon.wait("refused", client=local)
     assert (line["stage"], line["reason"]) == ("accept", "crashed_source")
+    mark = daemon.mark()
+    daemon.signal(signal.SIGUSR1)
+    line = daemon.wait("status", after=mark)
+    assert (line["crashed"], line["crashed_source"]) == ("1", "1")
     assert attempt(daemon.address, context(ca, pki.client()), early=b"hello").kind == "ok"
     other.exchange(b"after").close()
     daemon.settled(3)
@@ -117,7 +121,7 @@ def test_keeper_is_killed(opened, pki, ca, keepers):
     daemon.tolerated |= {"keeper_lost", "spawn_failed"}
     assert len(daemon.processes("keeper")) == keepers
     os.kill(daemon.processes("keeper")[0].pid, signal.SIGKILL)
-    daemon.wait("keeper_lost")
+    assert daemon.wait("keeper_lost")["signal"] == "KILL"
     daemon.wait("reloaded", generation=2)
     first.exchange(b"after")
     assert attempt(daemon.address, context(ca, pki.client()), early=b"hello").kind == "ok"
@@ -125,6 +129,27 @@ def test_keeper_is_killed(opened, pki, ca, keepers):
     second.exchange(b"after").close()
     daemon.settled(4)
     eventually(lambda: len(daemon.processes("keeper")) == keepers, "as many keepers as before")
+
+
+def test_keeper_of_an_older_generation_crashes(opened):
+    """It has a line, and harms nobody: its sessions need no more signatures."""
+    daemon, first, second = opened()
+    daemon.tolerated.add("process_crashed")
+    old = {process.pid for process in daemon.processes("keeper")}
+    daemon.signal(signal.SIGHUP)
+    daemon.wait("reloaded")
+    served = [daemon.worker_of(client.local).pid for client in (first, second)]
+    for pid in old:
+        os.kill(pid, signal.SIGSEGV)
+    daemon.wait("process_crashed", count=len(old))
+    lines = daemon.find("process_crashed")
+    assert ({int(line["process"]) for line in lines}, {line["signal"] for line in lines}) == (old, {"SEGV"})
+    for client in (first, second):
+        client.exchange(b"after")
+    assert [daemon.worker_of(client.local).pid for client in (first, second)] == served
+    first.close()
+    second.close()
+    assert not daemon.find("reloaded", generation=3)
 
 
 @pytest.mark.parametrize("role", ["connector", "logger"])

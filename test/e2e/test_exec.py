@@ -1,20 +1,23 @@
 """Programs as upstreams: what they are given, how they end, and that none is left behind."""
 
+import calendar
 import hashlib
 import io
 import os
 import re
 import shutil
 import signal
-import ssl
+import socket
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from clients import Client, Plain, attempt, connect, context
 from daemon import ENVIRONMENT, NOBODY, ROOT
+from pki import openssl
 from test_relay import SIZE, data, digest
 from waiting import eventually
 
@@ -110,28 +113,68 @@ def environment(come):
     return dict(line.split("=", 1) for line in client.recv_all().decode().splitlines())
 
 
-def test_environment(served, pki):
-    daemon, come = served("exec:/usr/bin/env")
-    client = come()
-    have = environment(lambda: client)
-    done = daemon.wait("done")
+SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def told(cert):
+    """What a certificate makes of the environment, as openssl reads it."""
+    words = dict(line.split("=", 1) for line in openssl(
+        "x509", "-in", cert.crt, "-noout", "-serial", "-subject", "-issuer", "-fingerprint", "-sha256", "-enddate", "-dateopt",
+        "iso_8601", "-nameopt", "RFC2253").decode().splitlines())
+    sha256 = words["sha256 Fingerprint"].replace(":", "").lower()
+    return {"SSL_PEER_CERT_HASH": f"SHA256:{sha256}", "SSL_PEER_CERT_SUBJECT": words["subject"], "SSL_CLIENT_DN": words["subject"],
+            "SSL_CLIENT_I_DN": words["issuer"], "MTLSD_SUBJECT": words["subject"], "MTLSD_ISSUER": words["issuer"],
+            "MTLSD_CN": cert.name, "MTLSD_SERIAL": words["serial"], "MTLSD_SHA256": sha256,
+            "MTLSD_NOT_AFTER": str(calendar.timegm(time.strptime(words["notAfter"], "%Y-%m-%d %H:%M:%SZ")))}
+
+
+def golden(daemon, client):
+    """What every client over TCP has, in clear or not."""
     ip, port = client.local.split(":")
-    subject, issuer = have["MTLSD_SUBJECT"], have["MTLSD_ISSUER"]
-    assert subject.startswith("CN=") and issuer.startswith("CN=")
-    assert have == {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PROTO": "TCP", "TCPREMOTEIP": ip, "TCPREMOTEPORT": port,
-        "TCPLOCALIP": daemon.address[0], "TCPLOCALPORT": str(daemon.address[1]),
-        "SSL_PROTOCOL": "TLSv1.3", "SSL_CIPHER": done["cipher"], "SSL_TLS_SNI_SERVERNAME": "localhost",
-        "SSL_PEER_CERT_HASH": "SHA256:" + done["sha256"], "SSL_PEER_CERT_SUBJECT": subject,
-        "REMOTE_HOST": ip, "REMOTE_PORT": port, "SSL_CLIENT_DN": subject, "SSL_CLIENT_I_DN": issuer,
-        "MTLSD_SERVICE": "web", "MTLSD_TLS": "1.3", "MTLSD_CIPHER": done["cipher"], "MTLSD_GROUP": done["group"],
-        "MTLSD_SNI": "localhost", "MTLSD_SUBJECT": subject, "MTLSD_ISSUER": issuer, "MTLSD_CN": done["cn"],
-        "MTLSD_SERIAL": done["serial"], "MTLSD_SHA256": done["sha256"], "MTLSD_NOT_AFTER": have["MTLSD_NOT_AFTER"],
-        **({"MTLSD_SANS": have["MTLSD_SANS"]} if "MTLSD_SANS" in have else {}),
-    }
-    assert re.fullmatch(r"\d{10}", have["MTLSD_NOT_AFTER"])
-    assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pki.client().crt.read_text())).hexdigest() == have["MTLSD_SHA256"]
+    return {"PATH": SAFE_PATH, "PROTO": "TCP",
+            "TCPREMOTEIP": ip, "TCPREMOTEPORT": port, "REMOTE_HOST": ip, "REMOTE_PORT": port,
+            "TCPLOCALIP": daemon.address[0], "TCPLOCALPORT": str(daemon.address[1]), "MTLSD_SERVICE": "web"}
+
+
+@pytest.mark.parametrize("version, cipher, group", [
+    ("1.2", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "X25519"), ("1.3", "TLS_AES_128_GCM_SHA256", "X25519")])
+def test_environment(served, pki, ca, version, cipher, group):
+    """Every variable and its value, and no other."""
+    cert = pki.issue("client-of-env", san="DNS:a.example,URI:spiffe://x/y,IP:192.0.2.7,IP:2001:db8::1,email:who@example.org")
+    daemon, _ = served("exec:/usr/bin/env", version, alpn="other, greet/1", groups=group)
+    tls = context(ca, cert, version)
+    tls.set_alpn_protocols(["greet/1"])
+    with Client(daemon.address, tls).handshake() as client:
+        assert environment(lambda: client) == golden(daemon, client) | told(cert) | {
+            "SSL_PROTOCOL": f"TLSv{version}", "MTLSD_TLS": version, "SSL_CIPHER": cipher, "MTLSD_CIPHER": cipher, "MTLSD_GROUP": group,
+            "MTLSD_ALPN": "greet/1", "SSL_TLS_SNI_SERVERNAME": "localhost", "MTLSD_SNI": "localhost",
+            "MTLSD_SANS": "dns:a.example,uri:spiffe://x/y,ip:192.0.2.7,ip:2001:db8::1,email:who@example.org"}
+
+
+def test_environment_of_nobody(served, ca):
+    """A client that shows no certificate and asks for no name: what is not known is not set."""
+    daemon, _ = served("exec:/usr/bin/env", verify="optional", groups="P-256")
+    tls = context(ca)
+    tls.check_hostname = False
+    with Client(daemon.address, tls, name=None).handshake() as client:
+        cipher = "TLS_AES_128_GCM_SHA256"
+        assert environment(lambda: client) == golden(daemon, client) | {
+            "SSL_PROTOCOL": "TLSv1.3", "MTLSD_TLS": "1.3", "SSL_CIPHER": cipher, "MTLSD_CIPHER": cipher, "MTLSD_GROUP": "P-256"}
+
+
+def test_environment_in_clear(served, home):
+    """Without TLS; without addresses."""
+    keys = {"listen_tls": "no", "cert": None, "key": None, "ca": None}
+    daemon, _ = served("exec:/usr/bin/env", **keys)
+    with Plain(daemon.address) as client:
+        client.sock.shutdown(socket.SHUT_WR)
+        assert dict(line.split("=", 1) for line in client.recv_all().decode().splitlines()) == golden(daemon, client)
+    place = str(home().path / "sock")
+    served("exec:/usr/bin/env", listen=f"unix:{place}", **keys)
+    with Plain(place) as client:
+        client.sock.shutdown(socket.SHUT_WR)
+        have = dict(line.split("=", 1) for line in client.recv_all().decode().splitlines())
+        assert have == {"PATH": SAFE_PATH, "PROTO": "UNIX", "MTLSD_SERVICE": "web"}
 
 
 def test_hostile_certificate(served, pki):

@@ -17,7 +17,7 @@ import pytest
 
 from clients import Client, attempt, context
 from daemon import ENVIRONMENT, NOBODY, parse, render
-from inetds import PROGRAMS, Acceptor, Inetd, program, running
+from inetds import PROGRAMS, UNPACKED, Acceptor, Inetd, program, running
 from peers import free_ports
 from upstream import discard
 from waiting import DEADLINE, eventually
@@ -521,6 +521,23 @@ def test_example_of_an_old_program(given, inetd, old, pki, ca, name, example):
     said, local = met(server.address, pki, ca)
     assert expected(["-l"], pki, local).fullmatch(said), server.words + said
     assert one.wait("done")["exit"] == "0"
+
+
+@pytest.mark.parametrize("name, example", [("openbsd-inetd", "inetd.conf.example"), ("xinetd", "xinetd.example")])
+def test_example_with_fingerd(given, inetd, scratch, pki, ca, name, example):
+    """The same files with the program that they name, Debian's: it answers who has a certificate, and nobody else."""
+    fingerd, finger = (shutil.copy(UNPACKED / place, scratch) for place in ("fingerd/usr/sbin/in.fingerd", "finger/usr/bin/finger"))
+    one = given(name="finger", **PROGRAM)
+    server = inetd(name, None, text=lambda port: replaced((ETC / example).read_text(), **{
+        "/usr/sbin/mtlsd": one.binary, "/etc/mtlsd/mtlsd.conf": one.config,
+        "/usr/sbin/in.fingerd -l": f"{fingerd} -l -p {finger}", "8079": port, "8443": free_ports(1)[0]}))
+    with Client(server.address, context(ca, pki.client())) as client:
+        client.handshake().send(b"root\r\n")
+        said = client.recv_all()
+    assert re.match(rb"Login: root\s.*Directory: /root\s", said, re.S), server.words
+    assert (one.wait("done")["exit"], one.wait("done")["end"]) == ("0", "upstream_eof")
+    stranger = attempt(server.address, context(ca), b"root\r\n")
+    assert (stranger.alert, stranger.data) == ("certificate_required", b"")
 
 
 S6 = ["s6-tcpserver"] if shutil.which("s6-tcpserver") else []  # Debian has none

@@ -256,7 +256,7 @@ def children(pid):
 
 
 def catch(daemon, number, known, seconds=2):
-    """Signal the judge as soon as it is there; it lives for some milliseconds. False: it was over before."""
+    """Signal the judge as soon as it is there; it lives for some milliseconds. Its pid, or None: it was over before."""
     deadline, mark = time.monotonic() + seconds, daemon.mark()
     while time.monotonic() < deadline and not daemon.find("judged", after=mark):
         for _ in range(200):
@@ -266,10 +266,10 @@ def catch(daemon, number, known, seconds=2):
                 try:
                     if b"judge" in Path(f"/proc/{pid}/cmdline").read_bytes():
                         os.kill(pid, number)
-                        return True
+                        return pid
                 except (FileNotFoundError, ProcessLookupError):
                     continue
-    return False
+    return None
 
 
 @pytest.mark.slow

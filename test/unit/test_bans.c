@@ -33,7 +33,8 @@ teardown(void **state)
     struct why why;
 
     (void)state;
-    assert_int_equal(bans_read_only(bans, &why), ERR_OK);
+    assert_int_equal(bans_read_only(bans, &why), ERR_OK); /* the descriptor */
+    assert_int_equal(bans_leave(&why), ERR_OK);
     return 0;
 }
 
@@ -204,6 +205,25 @@ page_of(char rights[5])
 }
 
 static void
+leave(void *arg)
+{
+    char rights[5] = "", *page = page_of(rights);
+    unsigned char in;
+
+    (void)arg;
+    child_must(mincore(page, 1, &in) == 0);
+    child_must(bans_leave(NULL) == ERR_OK && bans_leave(NULL) == ERR_OK);
+    child_must(mincore(page, 1, &in) != 0);
+}
+
+static void
+who_leaves_sees_no_table(void **state)
+{
+    (void)state;
+    assert_true(child_run(leave, NULL));
+}
+
+static void
 attack_as_reader(void *arg)
 {
     char rights[5] = "", path[64];
@@ -310,8 +330,8 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        /* first: later pages of other tests stay mapped */
         TEST(no_reader_can_write),
+        TEST(who_leaves_sees_no_table),
         TEST(a_ban_ends),
         TEST(a_unix_socket_is_never_banned),
         TEST(the_ban_that_ends_first_makes_room),

@@ -112,6 +112,26 @@ only_the_own_page_stays(void **state)
 }
 
 static void
+leave(void *arg)
+{
+    struct slot *slots[COUNT];
+
+    (void)arg;
+    for (int i = 0; i < COUNT; i++)
+        slots[i] = board_slot(board, i);
+    child_must(board_leave(NULL) == ERR_OK && board_leave(NULL) == ERR_OK);
+    for (int i = 0; i < COUNT; i++)
+        child_must(!is_mapped(slots[i]));
+}
+
+static void
+who_leaves_sees_no_slot(void **state)
+{
+    (void)state;
+    assert_true(child_run(leave, NULL));
+}
+
+static void
 read_neighbour(void *arg)
 {
     struct slot *slot = board_slot(board, 4);
@@ -137,7 +157,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(slots_are_given_once),          TEST(numbers_outside_are_no_slot),
         TEST(impossible_counts_are_refused), TEST(only_the_own_page_stays),
-        TEST(a_neighbour_is_out_of_reach),
+        TEST(a_neighbour_is_out_of_reach),   TEST(who_leaves_sees_no_slot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

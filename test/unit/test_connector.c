@@ -71,6 +71,13 @@ __wrap_getaddrinfo(const char *host, const char *service,
         return EAI_NONAME;
     if (strcmp(host, "crash.test") == 0)
         _exit(9);
+    if (strcmp(host, "fault.test") == 0) {
+        volatile char *nothing =
+            mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        (void)signal(SIGSEGV, SIG_DFL); /* not the sanitizer's */
+        *nothing = 1;
+    }
     for (unsigned i = 0; i < 2; i++) {
         sa[i].sin_family = AF_INET;
         sa[i].sin_addr.s_addr =
@@ -691,6 +698,24 @@ a_resolver_that_hangs_or_dies_is_a_failure(void **state)
     close(two);
 }
 
+static void
+a_resolver_that_crashes_is_an_error_with_its_name(void **state)
+{
+    struct addr crash = name("crash.test", 80), fault = name("fault.test", 80);
+    int one, two;
+
+    (void)state;
+    one = worker(10, &crash, 1); /* it ends, and that is all */
+    assert_int_equal(ask(one, 0).status, CONNWIRE_NO_NAME);
+    two = worker(11, &fault, 1);
+    assert_int_equal(ask(two, 0).status, CONNWIRE_NO_NAME);
+    eventually_logged("resolver_crashed", "name=fault.test");
+    assert_non_null(strstr(line, "signal=SEGV"));
+    assert_int_equal(logged("resolver_crashed"), 0);
+    close(one);
+    close(two);
+}
+
 /* --- rules ---------------------------------------------------------------- */
 
 static void
@@ -1168,6 +1193,7 @@ main(void)
             a_name_is_known_before_the_first_client_and_asked_again_unused),
         connector_test(a_name_on_its_way_is_waited_for_unless_it_failed_before),
         connector_test(a_resolver_that_hangs_or_dies_is_a_failure),
+        connector_test(a_resolver_that_crashes_is_an_error_with_its_name),
         connector_test(a_broken_request_closes_that_pair_alone),
         connector_test(a_route_that_the_service_has_not_closes_the_pair),
         connector_test(what_failed_is_skipped_and_tried_again),
