@@ -140,7 +140,8 @@ child(struct master *master, int verdict_fd)
         .verdict_fd = verdict_fd,
         .filter = filters_get(FILTERS_JUDGE),
     };
-    int keep[] = { verdict_fd, log_fd(), master->jail.fd };
+    int keep[] = { verdict_fd, log_fd(), master->jail.fd,
+                   board_fd(master->board) };
     struct why why;
 
     fdio_close_except(keep, sizeof(keep) / sizeof(keep[0]));
