@@ -2,7 +2,7 @@
  * bans.c - sources that are refused for a while, in a page that only the master
  * can write
  *
- * Owns the memfd, its seals and both ways of mapping it.
+ * Owns the memfd, its seals and both mappings of it.
  * Must never trust what a reader says, because a reader cannot say anything:
  * F_SEAL_FUTURE_WRITE refuses every writable mapping made after the master's.
  */
@@ -46,13 +46,12 @@ struct page {
 };
 
 struct bans {
-    int fd; /* -1: read-only */
-    struct page *page;
-    uint8_t key[16]; /* of the sets: sources are chosen by attackers */
+    struct page *own;  /* to write; no child has it */
+    struct page *page; /* to read */
+    uint8_t key[16];   /* of the sets: sources are chosen by attackers */
 };
 
-/* one for the program, beside its other variables: a reader writes to it */
-static MEM_TOUCHED struct bans table;
+static struct bans table; /* one for the program */
 
 #define BANS_SIZE sizeof(struct page)
 
@@ -70,49 +69,69 @@ split(const uint8_t addr[16], uint64_t *high, uint64_t *low)
     return true;
 }
 
-/* page_open - map the fresh memfd for the master, then seal it */
+/* map - the page once more, with what the seals still let */
 static enum err
-page_open(struct bans *bans, struct why *why)
+map(int fd, int rights, struct page **out, struct why *why)
+{
+    void *at = mmap(NULL, BANS_SIZE, rights, MAP_SHARED, fd, 0);
+
+    if (at == MAP_FAILED)
+        return why_errno(why, ERR_SYS, "bans: mmap");
+    *out = at;
+    return ERR_OK;
+}
+
+/* pages_map - the master's own view, which no child has, then the seal, then the
+ * view that all have and nobody can make writable again */
+static enum err
+pages_map(struct bans *bans, int fd, struct why *why)
 {
     const int seals =
         F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
-    void *at;
+    enum err err;
 
-    if (ftruncate(bans->fd, (off_t)BANS_SIZE) != 0)
+    if (ftruncate(fd, (off_t)BANS_SIZE) != 0)
         return why_errno(why, ERR_SYS, "bans: ftruncate");
-    at = mmap(NULL, BANS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, bans->fd, 0);
-    if (at == MAP_FAILED)
-        return why_errno(why, ERR_SYS, "bans: mmap");
-    bans->page = at;
-    if (fcntl(bans->fd, F_ADD_SEALS, seals) != 0)
+    if ((err = map(fd, PROT_READ | PROT_WRITE, &bans->own, why)) != ERR_OK)
+        return err;
+    if (madvise(bans->own, BANS_SIZE, MADV_DONTFORK) != 0)
+        return why_errno(why, ERR_SYS, "bans: madvise");
+    if (fcntl(fd, F_ADD_SEALS, seals) != 0)
         return why_errno(why, ERR_SYS, "bans: cannot seal the page");
-    return ERR_OK;
+    return map(fd, PROT_READ, &bans->page, why);
+}
+
+void
+bans_free(struct bans *bans)
+{
+    if (bans->own != NULL)
+        munmap(bans->own, BANS_SIZE);
+    if (bans->page != NULL)
+        munmap(bans->page, BANS_SIZE);
+    bans->own = bans->page = NULL;
 }
 
 enum err
 bans_new(struct bans **out, struct why *why)
 {
     struct bans *bans = &table;
+    int fd = memfd_create("mtlsd-bans", MFD_ALLOW_SEALING | MFD_CLOEXEC);
     enum err err;
 
     *out = NULL;
-    bans->page = NULL;
-    bans->fd = memfd_create("mtlsd-bans", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-    if (bans->fd < 0)
-        err = why_errno(why, ERR_SYS, "bans: memfd_create");
-    else if (getrandom(bans->key, sizeof(bans->key), 0) !=
-             (ssize_t)sizeof(bans->key))
+    bans->own = bans->page = NULL;
+    if (fd < 0)
+        return why_errno(why, ERR_SYS, "bans: memfd_create");
+    if (getrandom(bans->key, sizeof(bans->key), 0) !=
+        (ssize_t)sizeof(bans->key))
         err = why_errno(why, ERR_SYS, "bans: getrandom");
     else
-        err = page_open(bans, why);
-    if (err == ERR_OK) {
+        err = pages_map(bans, fd, why);
+    close(fd);
+    if (err == ERR_OK)
         *out = bans;
-        return ERR_OK;
-    }
-    if (bans->page != NULL)
-        munmap(bans->page, BANS_SIZE);
-    if (bans->fd >= 0)
-        close(bans->fd);
+    else
+        bans_free(bans);
     return err;
 }
 
@@ -121,10 +140,10 @@ bans_new(struct bans **out, struct why *why)
 static struct entry *
 entry_for(struct bans *bans, uint64_t high, uint64_t low)
 {
-    struct entry *first = &bans->page->crashed[0];
+    struct entry *first = &bans->own->crashed[0];
 
     for (size_t i = 0; i < BANS_MAX; i++) {
-        struct entry *entry = &bans->page->crashed[i];
+        struct entry *entry = &bans->own->crashed[i];
 
         if (entry->until_ms != 0 && entry->high == high && entry->low == low)
             return entry;
@@ -140,39 +159,13 @@ bans_add(struct bans *bans, const uint8_t addr[16], int64_t until_ms)
     struct entry *entry;
     uint64_t high, low;
 
-    if (bans->fd < 0 || until_ms <= 0 || !split(addr, &high, &low))
+    if (until_ms <= 0 || !split(addr, &high, &low))
         return;
     entry = entry_for(bans, high, low);
     entry->until_ms = 0;
     entry->high = high;
     entry->low = low;
     entry->until_ms = until_ms;
-}
-
-enum err
-bans_read_only(struct bans *bans, struct why *why)
-{
-    void *at;
-
-    if (bans->fd < 0)
-        return ERR_OK;
-    /* over the old mapping: there is no moment with both */
-    at = mmap(bans->page, BANS_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED,
-              bans->fd, 0);
-    if (at == MAP_FAILED)
-        return why_errno(why, ERR_SYS, "bans: mmap");
-    close(bans->fd);
-    bans->fd = -1;
-    return ERR_OK;
-}
-
-enum err
-bans_leave(struct why *why)
-{
-    if (table.page != NULL && munmap(table.page, BANS_SIZE) != 0)
-        return why_errno(why, ERR_SYS, "bans: munmap");
-    table = (struct bans){ .fd = -1 };
-    return ERR_OK;
 }
 
 bool
@@ -205,8 +198,10 @@ bans_scope(unsigned generation, size_t pool)
     return (uint64_t)(generation & 0xffffff) << 16 | (pool & 0xffff);
 }
 
+/* place_of - in one of the two views */
 static struct place
-place_of(const struct bans *bans, const struct net *net, uint64_t scope)
+place_of(const struct bans *bans, struct page *page, const struct net *net,
+         uint64_t scope)
 {
     uint64_t words[3];
 
@@ -214,7 +209,7 @@ place_of(const struct bans *bans, const struct net *net, uint64_t scope)
     words[2] = (scope << 8 | net->bits) << REASON_BITS;
     return (struct place){
         words[0], words[1], words[2],
-        bans->page->limits[siphash(bans->key, words, sizeof(words)) % BANS_SETS]
+        page->limits[siphash(bans->key, words, sizeof(words)) % BANS_SETS]
     };
 }
 
@@ -250,10 +245,10 @@ void
 bans_limit(struct bans *bans, const struct net *net, uint64_t scope,
            enum reason reason, int64_t until_ms)
 {
-    struct place place = place_of(bans, net, scope);
+    struct place place = place_of(bans, bans->own, net, scope);
     struct limit *limit = limit_find(&place);
 
-    if (bans->fd < 0 || until_ms <= 0)
+    if (until_ms <= 0)
         return;
     if (limit == NULL) {
         limit = first_to_end(&place);
@@ -268,10 +263,10 @@ bans_limit(struct bans *bans, const struct net *net, uint64_t scope,
 void
 bans_lift(struct bans *bans, const struct net *net, uint64_t scope)
 {
-    struct place place = place_of(bans, net, scope);
+    struct place place = place_of(bans, bans->own, net, scope);
     struct limit *limit = limit_find(&place);
 
-    if (bans->fd >= 0 && limit != NULL)
+    if (limit != NULL)
         limit->until_ms = 0;
 }
 
@@ -296,19 +291,13 @@ bans_limited(const struct bans *bans, const uint8_t addr[16],
              const struct net_mask *mask, uint64_t scope, int64_t now_ms)
 {
     static const struct net everybody;
-    struct place all = place_of(bans, &everybody, scope), own;
+    struct place all = place_of(bans, bans->page, &everybody, scope), own;
     enum reason reason = place_limited(&all, now_ms);
     struct net net;
 
     if (reason != REASON_NONE || net_is_none(addr))
         return reason;
     net = net_of(addr, mask);
-    own = place_of(bans, &net, scope);
+    own = place_of(bans, bans->page, &net, scope);
     return place_limited(&own, now_ms);
-}
-
-int
-bans_fd(const struct bans *bans)
-{
-    return bans->fd;
 }

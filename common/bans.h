@@ -15,8 +15,8 @@
 #define BANS_WAYS 8    /* hash, and so many fit there */
 
 /*
- * A memfd page: the master writes it, workers map it read-only before they
- * serve, and F_SEAL_FUTURE_WRITE keeps it so for good: fork without exec
+ * A memfd page, mapped twice: the master writes to a view that no child has,
+ * children inherit one that F_SEAL_FUTURE_WRITE keeps read-only for good: fork without exec
  * shares the address layout, so a source gets no second guess, and the check
  * must stand before the first byte is parsed, without a round trip.
  *
@@ -29,17 +29,13 @@
  */
 struct bans;
 
-/* bans_new - once; the master's writable view; fd inside is kept for workers */
+/* bans_new - both views; once at a time. bans_free unmaps them. */
 enum err bans_new(struct bans **out, struct why *why);
+void bans_free(struct bans *bans);
 /* bans_add - refuse addr (16 bytes, IPv4 mapped) until until_ms; the entry that
- * ends first makes room when the table is full */
+ * ends first makes room when the table is full. Like bans_limit and bans_lift
+ * in the process alone that called bans_new. */
 void bans_add(struct bans *bans, const uint8_t addr[16], int64_t until_ms);
-/* bans_read_only - swap this process's view for a read-only one, close its
- * descriptor */
-enum err bans_read_only(struct bans *bans, struct why *why);
-/* bans_leave - in a child that has no business with them: not mapped any more.
- * The descriptor (bans_fd) is for the child to close, with all others. */
-enum err bans_leave(struct why *why);
 /* bans_has - is this source refused now? unix sockets never
  * are: their address is all zero */
 bool bans_has(const struct bans *bans, const uint8_t addr[16], int64_t now_ms);
@@ -60,6 +56,4 @@ void bans_lift(struct bans *bans, const struct net *net, uint64_t scope);
 enum reason bans_limited(const struct bans *bans, const uint8_t addr[16],
                          const struct net_mask *mask, uint64_t scope,
                          int64_t now_ms);
-/* bans_fd - for a keep list, -1 after bans_read_only */
-int bans_fd(const struct bans *bans);
 #endif

@@ -1,11 +1,13 @@
 /*
  * board.c - the scoreboard: a shared slot for each worker
  *
- * Owns the shared mapping and, in private memory, which of its slots are taken.
+ * Owns the memfd and its mappings and, in private memory, which slots are taken.
  * Must never take a number out of a slot: a taken-over worker writes its own.
  */
 #include "common/board.h"
+#include "common/fdio.h"
 #include "common/mem.h"
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,11 +19,10 @@
 struct board {
     size_t count;
     size_t size; /* of a slot, in whole pages */
-    char *base;
+    int fd;
+    char *base;            /* all slots: the owner's, no child has it */
     struct ledger *ledger; /* the owner's alone: no child has it */
 };
-
-static struct board *the_board; /* what board_leave leaves */
 
 struct ledger {
     size_t next;  /* where the search for a free one starts */
@@ -35,28 +36,63 @@ struct ledger {
 _Static_assert(offsetof(struct slot, chain.der) <= PAGE - 2048,
                "a slot's first page holds a small chain");
 
+/* slots_map - all of them, for this process and none of its children */
+static enum err
+slots_map(struct board *board, struct why *why)
+{
+    size_t len = board->count * board->size;
+    void *base;
+
+    board->fd = memfd_create("mtlsd-board", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    if (board->fd < 0 || ftruncate(board->fd, (off_t)len) != 0 ||
+        fcntl(board->fd, F_ADD_SEALS,
+              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return why_errno(why, ERR_SYS, "scoreboard: memfd");
+    base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, board->fd, 0);
+    if (base == MAP_FAILED)
+        return why_errno(why, ERR_SYS, "scoreboard: mmap");
+    board->base = base;
+    if (madvise(base, len, MADV_DONTFORK) != 0)
+        return why_errno(why, ERR_SYS, "scoreboard: madvise");
+    return ERR_OK;
+}
+
 enum err
 board_new(size_t count, struct board **out, struct why *why)
 {
-    struct board *board;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t size = (sizeof(struct slot) + page - 1) / page * page;
-    void *base;
+    struct board *board;
+    enum err err;
 
     *out = NULL;
     if (count == 0 || count > COUNT_MAX)
         return why_set(why, ERR_RANGE, "a scoreboard of %zu slots", count);
-    base = mmap(NULL, count * size, PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
-        return why_errno(why, ERR_SYS, "scoreboard: mmap");
     board = mem_new(sizeof(*board));
     board->count = count;
-    board->size = size;
-    board->base = base;
+    board->size = (sizeof(struct slot) + page - 1) / page * page;
+    if ((err = slots_map(board, why)) != ERR_OK) {
+        board_free(board);
+        return err;
+    }
     board->ledger = mem_own(sizeof(*board->ledger) + count * sizeof(bool));
-    *out = the_board = board;
+    *out = board;
     return ERR_OK;
+}
+
+void
+board_free(struct board *board)
+{
+    if (board->base != NULL)
+        munmap(board->base, board->count * board->size);
+    fdio_close(&board->fd);
+    mem_own_free(board->ledger);
+    free(board);
+}
+
+int
+board_fd(const struct board *board)
+{
+    return board->fd;
 }
 
 struct slot *
@@ -105,63 +141,35 @@ board_give(struct board *board, int index)
         board->ledger->next = (size_t)index;
 }
 
-/* unmap - a span of pages, which may be empty */
-static enum err
-unmap(char *from, const char *to, struct why *why)
-{
-    if (from < to && munmap(from, (size_t)(to - from)) != 0)
-        return why_errno(why, ERR_SYS, "scoreboard: munmap");
-    return ERR_OK;
-}
-
-/* settle - move the slot to pages among the process's own variables: alone in
- * its part of the address space it would have page tables of its own, as large
- * as itself. Where pages are larger it stays. */
-static char *
-settle(char *slot, size_t size)
-{
-    static _Alignas(PAGE) char place[PLACE];
-
-    if (size != PLACE || mremap(slot, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-                                place) == MAP_FAILED)
-        return slot;
-    return place;
-}
-
 enum err
 board_read_only(struct board *board, struct why *why)
 {
-    if (mprotect(board->base, board->count * board->size, PROT_READ) != 0)
-        return why_errno(why, ERR_SYS, "scoreboard: mprotect");
+    void *base = mmap(NULL, board->count * board->size, PROT_READ, MAP_SHARED,
+                      board->fd, 0);
+
+    if (base == MAP_FAILED)
+        return why_errno(why, ERR_SYS, "scoreboard: mmap");
+    fdio_close(&board->fd);
+    board->base = base;
     return ERR_OK;
 }
 
-enum err
-board_leave(struct why *why)
-{
-    const struct board *board = the_board;
-
-    the_board = NULL;
-    return board == NULL ? ERR_OK
-                         : unmap(board->base,
-                                 board->base + board->count * board->size, why);
-}
-
+/* A slot lies among the process's own variables: alone in its part of the
+ * address space it would have page tables of its own, as large as itself. Where
+ * pages are larger than usual the kernel finds a place. */
 enum err
 board_keep_only(struct board *board, int index, struct slot **slot,
                 struct why *why)
 {
-    char *end = board->base + board->count * board->size;
-    char *kept = (char *)board_slot(board, index), *hole = kept;
-    enum err err;
+    static _Alignas(PAGE) char place[PLACE];
+    bool fits = board->size == PLACE;
+    void *at = mmap(fits ? place : NULL, board->size, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | (fits ? MAP_FIXED : 0), board->fd,
+                    (off_t)((size_t)index * board->size));
 
-    if (kept == NULL)
-        return unmap(board->base, end, why);
-    if ((kept = settle(kept, board->size)) != hole)
-        err = unmap(board->base, end, why);
-    else if ((err = unmap(board->base, kept, why)) == ERR_OK)
-        err = unmap(kept + board->size, end, why);
-    if (slot != NULL)
-        *slot = (void *)kept;
-    return err;
+    if (at == MAP_FAILED)
+        return why_errno(why, ERR_SYS, "scoreboard: mmap");
+    close(board->fd);
+    *slot = at;
+    return ERR_OK;
 }

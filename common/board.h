@@ -40,22 +40,23 @@ struct slot {
 
 struct board;
 
-/* board_new - room for count slots; pages are touched when used. Once in a
- * program. */
+/* board_new - room for count slots; pages are touched when used */
 enum err board_new(size_t count, struct board **out, struct why *why);
+void board_free(struct board *board);
 size_t board_count(const struct board *board);
 /* board_take - the index of a free slot, whose numbers are zero, or -1. Master
  * only. */
 int board_take(struct board *board);
 void board_give(struct board *board, int index);
 struct slot *board_slot(const struct board *board, int index);
-/* board_read_only - in a child: all slots, and none can be written */
+/*
+ * In a child, which inherits the descriptor (for a keep list) and no slot. Both
+ * close it.
+ * board_read_only   all slots, and none can be written
+ * board_keep_only   the one of that index; the board is no more to be used
+ */
+int board_fd(const struct board *board);
 enum err board_read_only(struct board *board, struct why *why);
-/* board_leave - in a child that has no business with it: not mapped any more */
-enum err board_leave(struct why *why);
-/* board_keep_only - in a child: unmap every other slot; *slot, which may be
- * NULL, is where the one that is kept lies now. The board and slots known from
- * before are no more to be used. With -1 not one slot is kept. */
 enum err board_keep_only(struct board *board, int index, struct slot **slot,
                          struct why *why);
 #endif

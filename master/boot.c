@@ -322,8 +322,8 @@ shared(struct master *master, struct why *why)
 
     master->crew = crew_new();
     master->judging = judging_new();
-    /* mappings grow down, and the scoreboard is large: what workers look at stays
-     * beside the libraries, where it shares their page tables */
+    /* mappings grow down: what workers look at stays beside the libraries, where
+     * it shares their page tables */
     err = bans_new(&master->bans, why);
     if (err == ERR_OK)
         err = board_new(master->crew_max, &master->board, why);

@@ -6,7 +6,6 @@
  * why; who that is stands in memory of the master's own.
  */
 #include "master/judging.h"
-#include "common/bans.h"
 #include "common/board.h"
 #include "common/clock.h"
 #include "common/fdio.h"
@@ -141,7 +140,8 @@ child(struct master *master, int verdict_fd)
         .verdict_fd = verdict_fd,
         .filter = filters_get(FILTERS_JUDGE),
     };
-    int keep[] = { verdict_fd, log_fd(), master->jail.fd };
+    int keep[] = { verdict_fd, log_fd(), master->jail.fd,
+                   board_fd(master->board) };
     struct why why;
 
     fdio_close_except(keep, sizeof(keep) / sizeof(keep[0]));
@@ -150,8 +150,6 @@ child(struct master *master, int verdict_fd)
         die("jail", &why);
     if (board_read_only(master->board, &why) != ERR_OK)
         die("scoreboard", &why);
-    if (bans_leave(&why) != ERR_OK)
-        die("bans", &why);
     if (limits_child(1, false, &why) != ERR_OK) /* it opens nothing */
         die("limits", &why);
     judge_run(&brief);

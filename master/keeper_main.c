@@ -8,8 +8,6 @@
  * worker, or write anything but signatures, public keys and words of its own.
  */
 #include "master/keeper_main.h"
-#include "common/bans.h"
-#include "common/board.h"
 #include "common/bucket.h"
 #include "common/clock.h"
 #include "common/fdio.h"
@@ -107,11 +105,7 @@ confine(const struct keeper_brief *brief, struct why *why)
     proctitle_set("keeper");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return why_errno(why, ERR_PRIV, "dumpable");
-    /* what the master shares with workers */
-    if ((err = board_leave(why)) == ERR_OK)
-        err = bans_leave(why);
-    if (err == ERR_OK)
-        err = jail_enter(&jail, why);
+    err = jail_enter(&jail, why);
     if (err ==
         ERR_OK) /* before the limits: secret memory counts as growing a file */
         err = keymem_open(keybook_files(brief->keys, brief->key_count), why);

@@ -17,8 +17,8 @@ struct keyfile;
  * Runs in the keeper, on keymem's stack with keymem's allocator, so that no
  * byte of a key is ever elsewhere.
  *
- * keyfile_start - this process's random generator, seeded by getrandom(2):
- * after the last fork. keyfile_stop frees it. ERR_TLS.
+ * keyfile_start - this process's random generator: after the last fork, for a
+ * library that has one with a state. keyfile_stop frees it. ERR_TLS.
  */
 enum err keyfile_start(struct why *why);
 void keyfile_stop(void);

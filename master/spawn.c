@@ -205,7 +205,7 @@ keep_only(const struct worker_brief *brief, const struct master *master)
     keep[count++] = brief->client_in;
     keep[count++] = brief->client_out;
     keep[count++] = master->jail.fd;
-    keep[count++] = bans_fd(master->bans);
+    keep[count++] = board_fd(master->board);
     keep[count++] = log_fd();
     fdio_close_except(keep, count);
     if (keep != few)
@@ -256,8 +256,6 @@ child(struct master *master, struct worker_brief *brief, int *listen_fd,
         die("jail", &why);
     if (board_keep_only(master->board, slot, &brief->slot, &why) != ERR_OK)
         die("scoreboard", &why);
-    if (bans_read_only(master->bans, &why) != ERR_OK)
-        die("bans", &why);
     level = (enum log_level)master->gen->conf->global.log_level;
     if (place(brief, listen_fd, level, &why) != ERR_OK)
         die("descriptors", &why);

@@ -72,8 +72,8 @@ struct session_rules { /* how to judge clients, from the service */
  * own for it. rules->sign does not matter. */
 void session_install(const struct session_rules *rules);
 
-/* session_init - once per worker, after the fork: the RNG of this process
- * (wolfSSL_CTX_new_rng) */
+/* session_init - once per worker, after the fork, because a library that is
+ * not built by us has an RNG with a state (wolfSSL_CTX_new_rng) */
 enum err session_init(const struct session_rules *rules, struct why *why);
 
 /*

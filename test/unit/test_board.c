@@ -3,6 +3,7 @@
  */
 #include "common/board.h"
 #include "test/unit/child.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,8 +31,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    assert_int_equal(board_keep_only(board, -1, NULL, NULL), ERR_OK);
-    free(board);
+    board_free(board);
     return 0;
 }
 
@@ -94,51 +94,59 @@ keep_one(void *arg)
         slots[i] = board_slot(board, i);
     child_must(board_keep_only(board, index, &kept, NULL) == ERR_OK);
     for (int i = 0; i < COUNT; i++)
-        child_must(is_mapped(slots[i]) == (slots[i] == kept));
-    child_must((kept != NULL) == (index >= 0));
-    if (index >= 0)
-        kept->connections = 42;
+        child_must(!is_mapped(slots[i]));
+    child_must(is_mapped(kept) && fcntl(board_fd(board), F_GETFD) < 0);
+    kept->connections = 42;
 }
 
 static void
 only_the_own_page_stays(void **state)
 {
     (void)state;
-    for (int index = -1; index < COUNT; index++) {
+    for (int index = 0; index < COUNT; index++) {
         assert_true(child_run(keep_one, &index));
-        if (index >= 0)
-            assert_int_equal(board_slot(board, index)->connections, 42);
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(board_slot(board, i)->connections,
+                             i <= index ? 42 : 0);
     }
 }
 
 static void
-leave(void *arg)
+read_all(void *arg)
 {
-    struct slot *slots[COUNT];
-
     (void)arg;
+    child_must(board_read_only(board, NULL) == ERR_OK);
     for (int i = 0; i < COUNT; i++)
-        slots[i] = board_slot(board, i);
-    child_must(board_leave(NULL) == ERR_OK && board_leave(NULL) == ERR_OK);
-    for (int i = 0; i < COUNT; i++)
-        child_must(!is_mapped(slots[i]));
+        child_must(board_slot(board, i)->refused == (unsigned)i);
 }
 
 static void
-who_leaves_sees_no_slot(void **state)
+write_one(void *arg)
+{
+    (void)arg;
+    signal(SIGSEGV, SIG_DFL);
+    child_must(board_read_only(board, NULL) == ERR_OK);
+    board_slot(board, 3)->refused = 1;
+}
+
+static void
+the_judge_reads_all_and_writes_none(void **state)
 {
     (void)state;
-    assert_true(child_run(leave, NULL));
+    for (int i = 0; i < COUNT; i++)
+        board_slot(board, i)->refused = (unsigned)i;
+    assert_true(child_run(read_all, NULL));
+    assert_int_equal(child_signal(write_one, NULL), SIGSEGV);
 }
 
 static void
 read_neighbour(void *arg)
 {
-    struct slot *slot = board_slot(board, 4);
+    struct slot *slot = board_slot(board, 4), *kept;
 
     (void)arg;
     signal(SIGSEGV, SIG_DFL);
-    child_must(board_keep_only(board, 5, NULL, NULL) == ERR_OK);
+    child_must(board_keep_only(board, 5, &kept, NULL) == ERR_OK);
     if (slot->connections == 0)
         _exit(3);
 }
@@ -155,9 +163,12 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(slots_are_given_once),          TEST(numbers_outside_are_no_slot),
-        TEST(impossible_counts_are_refused), TEST(only_the_own_page_stays),
-        TEST(a_neighbour_is_out_of_reach),   TEST(who_leaves_sees_no_slot),
+        TEST(slots_are_given_once),
+        TEST(numbers_outside_are_no_slot),
+        TEST(impossible_counts_are_refused),
+        TEST(only_the_own_page_stays),
+        TEST(a_neighbour_is_out_of_reach),
+        TEST(the_judge_reads_all_and_writes_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
