@@ -368,7 +368,7 @@ watch_all(struct master *master, struct why *why)
         return why_errno(why, ERR_SYS, "epoll");
     for (i = 0; err == ERR_OK && i < master->pool_count; i++)
         err = reports_open(master, &master->pool[i], why);
-    return err;
+    return err == ERR_OK ? reports_charges_open(master, why) : err;
 }
 
 /* open_all - everything that may need root */
@@ -494,8 +494,8 @@ first_generation(struct master *master, struct conf *conf, struct why *why)
     enum err err;
 
     renew_use(master, renew_watch(conf));
-    err = generation_build(master->last_number + 1, conf, &master->jail, &gen,
-                           why);
+    err = generation_build(master->last_number + 1, conf, &master->jail,
+                           master->charges[1], &gen, why);
     if (err != ERR_OK)
         return err;
     gen->keep_conf = true;

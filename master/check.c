@@ -51,7 +51,7 @@ dry_run(struct conf *conf, struct why *why)
     if (err == ERR_OK)
         err = drop_now(&ids, ids.root ? DROP_CAP_READ : 0, true, why);
     if (err == ERR_OK &&
-        (err = generation_build(1, conf, &none, &gen, why)) == ERR_OK) {
+        (err = generation_build(1, conf, &none, -1, &gen, why)) == ERR_OK) {
         gen->keep_conf = true;
         generation_free(gen);
     }

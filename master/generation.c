@@ -199,7 +199,8 @@ keeper_count(const struct conf *conf)
 
 /* add_keepers - a configuration without keys has none */
 static enum err
-add_keepers(struct generation *gen, const struct jail *jail, struct why *why)
+add_keepers(struct generation *gen, const struct jail *jail, int charges,
+            struct why *why)
 {
     size_t count = count_keys(gen->conf), i;
     struct keys keys = { .key = mem_new((count + 1) * sizeof(*keys.key)) };
@@ -209,7 +210,7 @@ add_keepers(struct generation *gen, const struct jail *jail, struct why *why)
     err = open_keys(gen->conf, &keys, why);
     if (err == ERR_OK && keys.count > 0)
         err = keepers_start(keeper_count(gen->conf), keys.key, keys.count, jail,
-                            &gen->keepers, why);
+                            charges, &gen->keepers, why);
     for (i = 0; i < keys.opened; i++)
         close(keys.key[i].fd);
     if (err == ERR_OK)
@@ -246,7 +247,7 @@ release(struct generation *gen)
 
 enum err
 generation_build(unsigned number, struct conf *conf, const struct jail *jail,
-                 struct generation **out, struct why *why)
+                 int charges, struct generation **out, struct why *why)
 {
     struct generation *gen = mem_new(sizeof(*gen));
     enum err err;
@@ -255,7 +256,7 @@ generation_build(unsigned number, struct conf *conf, const struct jail *jail,
     gen->conf = conf;
     err = add_sides(gen, why);
     if (err == ERR_OK)
-        err = add_keepers(gen, jail, why);
+        err = add_keepers(gen, jail, charges, why);
     if (err == ERR_OK)
         *out = gen;
     else

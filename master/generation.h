@@ -29,7 +29,7 @@ struct generation {
  * generation_build - the whole, or nothing
  * number  1 at boot, counted up by every reload.
  * conf    taken over when ERR_OK, else still the caller's.
- * jail    for the keepers; borrowed.
+ * jail, charges  for the keepers (keeper.h); borrowed.
  * Reads every certificate, CA and CRL file once, opens every key, starts the
  * keepers, and finds for each key the certificate with its public key.
  * Warnings go to the log. Boot and reload take the same way, after the drop
@@ -38,8 +38,8 @@ struct generation {
  * no process and no descriptor is left behind.
  */
 enum err generation_build(unsigned number, struct conf *conf,
-                          const struct jail *jail, struct generation **out,
-                          struct why *why);
+                          const struct jail *jail, int charges,
+                          struct generation **out, struct why *why);
 
 /* generation_free - contexts and configuration; the keepers go on until the
  * last worker of this generation has gone. NULL is fine. */

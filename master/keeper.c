@@ -182,13 +182,14 @@ kill_all(struct keepers *keepers)
 
 enum err
 keepers_start(size_t count, const struct keeper_key *keys, size_t key_count,
-              const struct jail *jail, struct keepers **out, struct why *why)
+              const struct jail *jail, int charges, struct keepers **out,
+              struct why *why)
 {
     struct keepers *keepers =
         mem_new(sizeof(*keepers) + count * sizeof(keepers->one[0]));
-    struct keeper_brief brief = { .keys = keys,
-                                  .key_count = key_count,
-                                  .jail = *jail };
+    struct keeper_brief brief = {
+        .keys = keys, .key_count = key_count, .charges = charges, .jail = *jail
+    };
     enum err err;
 
     keepers->count = count;

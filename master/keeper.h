@@ -31,6 +31,8 @@ struct keepers; /* the K keepers of one generation, the master's view */
 /*
  * keepers_start - fork `count` keepers, each holding every key
  * jail    borrowed; fd -1: no jail.
+ * charges  where keepers say, for their lives, which workers they have refused:
+ *         a pid_t in a packet, as the kernel named it; -1: nobody listens.
  * Called by the dropped master (boot and reload alike): a keeper does
  * jail_enter, limits, then makes its secret memory, loads the keys through the
  * passed descriptors and answers with the public keys.
@@ -44,7 +46,7 @@ struct keepers; /* the K keepers of one generation, the master's view */
  * error names RLIMIT_MEMLOCK when it does not fit.
  */
 enum err keepers_start(size_t count, const struct keeper_key *keys,
-                       size_t key_count, const struct jail *jail,
+                       size_t key_count, const struct jail *jail, int charges,
                        struct keepers **out, struct why *why);
 
 /* keepers_public - SubjectPublicKeyInfo (DER) of keys[i] as the keeper says;

@@ -74,14 +74,15 @@ signals(void)
         signal(plain[i], SIG_DFL);
 }
 
-/* keep_only - standard descriptors, log, jail, control, keys */
+/* keep_only - standard descriptors, log, jail, control, charges, keys */
 static void
 keep_only(const struct keeper_brief *brief)
 {
     size_t count = 0;
-    int *keep = mem_new((brief->key_count + 3) * sizeof(*keep));
+    int *keep = mem_new((brief->key_count + 4) * sizeof(*keep));
 
     keep[count++] = brief->control;
+    keep[count++] = brief->charges;
     keep[count++] = log_fd();
     keep[count++] = brief->jail.fd;
     for (size_t i = 0; i < brief->key_count; i++)
@@ -179,6 +180,7 @@ pair_close(struct keeper *keeper, struct pair *pair)
     keeper->pairs--;
 }
 
+/* refuse - no more of this worker: the master ends it */
 static void
 refuse(struct keeper *keeper, struct pair *pair, pid_t worker,
        const char *reason)
@@ -195,6 +197,9 @@ refuse(struct keeper *keeper, struct pair *pair, pid_t worker,
         log_int(&line, "worker", worker);
     log_text(&line, "reason", reason);
     log_send(&line);
+    if (worker > 0 && keeper->brief->charges >= 0)
+        (void)fdio_send(keeper->brief->charges, &worker, sizeof(worker), -1,
+                        MSG_DONTWAIT, NULL);
     pair_close(keeper, pair);
 }
 

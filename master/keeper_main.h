@@ -31,6 +31,7 @@ struct keeper_brief {
     const struct keeper_key *keys; /* with open descriptors */
     size_t key_count;
     int control;
+    int charges; /* keeper.h */
     struct jail jail;
 };
 

@@ -91,6 +91,10 @@ on_event(struct master *master, uint64_t what)
         judging_read(master);
         return;
     }
+    if (what == LOOP_CHARGES) {
+        reports_charges(master);
+        return;
+    }
     pool = &master->pool[(what - 1) / 2];
     if (what == LOOP_REPORT(pool - master->pool))
         reports_read(master, pool);

@@ -82,6 +82,7 @@ struct master {
     pid_t logger_pid;
     int pid_fd; /* locked, -1: none */
 
+    int charges[2]; /* keeper.h: [0] ours, [1] the keepers' */
     struct generation *gen;
     size_t pool_count;
     struct pool *pool;
@@ -114,6 +115,7 @@ struct master {
 #define LOOP_REPORT(pool)   (1 + 2 * (uint64_t)(pool))
 #define LOOP_LISTENER(pool) (2 + 2 * (uint64_t)(pool))
 #define LOOP_JUDGE          UINT64_MAX
+#define LOOP_CHARGES        (UINT64_MAX - 1)
 
 /* loop.c - one event at a time until there is nothing left; returns the exit
  * code. */
@@ -134,6 +136,10 @@ enum err reports_open(struct master *master, struct pool *pool,
                       struct why *why);
 /* reports_read - what workers of a pool report */
 void reports_read(struct master *master, struct pool *pool);
+/* reports_charges - what keepers say of workers: who has broken their rules is
+ * ended; reports_charges_open - for the master's life */
+enum err reports_charges_open(struct master *master, struct why *why);
+void reports_charges(struct master *master);
 /* reports_watch - the last free worker is gone: have the loop say when somebody
  * waits at a listener; reports_listener is that event; reports_full_due looks
  * again after a settling time and returns when to look next */

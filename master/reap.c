@@ -298,6 +298,7 @@ reap_all(struct master *master)
     /* first what they said, then that they are gone */
     for (i = 0; i < master->pool_count; i++)
         reports_read(master, &master->pool[i]);
+    reports_charges(master);
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         ended(master, pid, status);
 }

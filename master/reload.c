@@ -115,7 +115,7 @@ build(struct master *master, struct generation **out, struct why *why)
     err = inside(master->fence, conf, why);
     if (err == ERR_OK)
         err = generation_build(master->last_number + 1, conf, &master->jail,
-                               out, why);
+                               master->charges[1], out, why);
     if (err != ERR_OK)
         conf_free(conf);
     return err;

@@ -3,7 +3,8 @@
  *
  * Owns the reading of report.h and the states of the crew that follow from it.
  * The kernel names the sender; a report that does not fit the sender's state
- * ends the sender. Never sends anything to a worker.
+ * ends the sender, and so does what a keeper says of it. Never sends anything to
+ * a worker.
  */
 #include "common/bans.h"
 #include "common/board.h"
@@ -239,6 +240,35 @@ reports_open(struct master *master, struct pool *pool, struct why *why)
             0)
         return why_errno(why, ERR_SYS, "reports of %s", pool->name);
     return ERR_OK;
+}
+
+enum err
+reports_charges_open(struct master *master, struct why *why)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    enum err err = fdio_pair(master->charges, why);
+
+    event.data.u64 = LOOP_CHARGES;
+    if (err == ERR_OK && epoll_ctl(master->epoll_fd, EPOLL_CTL_ADD,
+                                   master->charges[0], &event) != 0)
+        err = why_errno(why, ERR_SYS, "keepers' charges");
+    return err;
+}
+
+void
+reports_charges(struct master *master)
+{
+    struct crew_member *member;
+    size_t len = sizeof(pid_t);
+    pid_t worker;
+
+    while (fdio_recv(master->charges[0], &worker, &len, NULL, NULL,
+                     MSG_DONTWAIT, NULL) == ERR_OK &&
+           len == sizeof(worker)) {
+        member = crew_find(master->crew, worker);
+        if (member != NULL && !member->condemned)
+            reap_misfit(master, member, "its keeper has refused it");
+    }
 }
 
 void

@@ -357,27 +357,27 @@ watch_listener(void)
     return result;
 }
 
-#define REFUSES "keeper_refused"
+#define REFUSES "worker_misbehaved" /* a keeper has told the master */
 #define MISFIT  "worker_misbehaved"
 
 static const struct attack attacks[] = {
     RUN("keeper-own-key", "OK", NULL, keeper_own_key),
-    RUN("keeper-no-op", "CLOSED", REFUSES, keeper_no_op),
-    RUN("keeper-bad-op", "CLOSED", REFUSES, keeper_bad_op),
-    RUN("keeper-side", "CLOSED", REFUSES, keeper_side),
-    RUN("keeper-upstream-key", "CLOSED", REFUSES, keeper_upstream_key),
-    RUN("keeper-other-key", "CLOSED", REFUSES, keeper_other_key),
-    RUN("keeper-last-key", "CLOSED", REFUSES, keeper_last_key),
-    RUN("keeper-no-alg", "CLOSED", REFUSES, keeper_no_alg),
-    RUN("keeper-bad-alg", "CLOSED", REFUSES, keeper_bad_alg),
-    RUN("keeper-digest", "CLOSED", REFUSES, keeper_digest),
-    RUN("keeper-no-digest", "CLOSED", REFUSES, keeper_no_digest),
-    RUN("keeper-short", "CLOSED", REFUSES, keeper_short),
-    RUN("keeper-longer", "CLOSED", REFUSES, keeper_longer),
-    RUN("keeper-huge", "CLOSED", REFUSES, keeper_huge),
-    RUN("keeper-empty", "CLOSED", NULL, keeper_empty),
-    RUN("keeper-budget", "CLOSED", REFUSES, keeper_budget),
-    RUN("keeper-unread", "CLOSED|EAGAIN", NULL, keeper_unread),
+    RUN("keeper-no-op", "CLOSED|KILL", REFUSES, keeper_no_op),
+    RUN("keeper-bad-op", "CLOSED|KILL", REFUSES, keeper_bad_op),
+    RUN("keeper-side", "CLOSED|KILL", REFUSES, keeper_side),
+    RUN("keeper-upstream-key", "CLOSED|KILL", REFUSES, keeper_upstream_key),
+    RUN("keeper-other-key", "CLOSED|KILL", REFUSES, keeper_other_key),
+    RUN("keeper-last-key", "CLOSED|KILL", REFUSES, keeper_last_key),
+    RUN("keeper-no-alg", "CLOSED|KILL", REFUSES, keeper_no_alg),
+    RUN("keeper-bad-alg", "CLOSED|KILL", REFUSES, keeper_bad_alg),
+    RUN("keeper-digest", "CLOSED|KILL", REFUSES, keeper_digest),
+    RUN("keeper-no-digest", "CLOSED|KILL", REFUSES, keeper_no_digest),
+    RUN("keeper-short", "CLOSED|KILL", REFUSES, keeper_short),
+    RUN("keeper-longer", "CLOSED|KILL", REFUSES, keeper_longer),
+    RUN("keeper-huge", "CLOSED|KILL", REFUSES, keeper_huge),
+    RUN("keeper-empty", "CLOSED|KILL", REFUSES, keeper_empty),
+    RUN("keeper-budget", "CLOSED|KILL", REFUSES, keeper_budget),
+    RUN("keeper-unread", "CLOSED|EAGAIN|KILL", NULL, keeper_unread),
     RUN("connector-route", "CLOSED", "connector_pair", connector_route),
     RUN("connector-last-route", "CLOSED", "connector_pair",
         connector_last_route),

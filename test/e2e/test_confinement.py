@@ -326,8 +326,8 @@ def test_descriptors(busy, sanitized):
     for process in found["keeper"]:
         has = descriptors(process.pid)
         has.pop("eventpoll", None)
-        assert set(has) == {"unix-seqpacket"}, has  # control, log, one for each of its workers
-        assert has["unix-seqpacket"] <= 2 + workers
+        assert set(has) == {"unix-seqpacket"}, has  # control, log, charges, one for each of its workers
+        assert has["unix-seqpacket"] <= 3 + workers
     for process in found["connector"]:
         has = descriptors(process.pid)
         has.pop("eventpoll", None)

@@ -71,6 +71,8 @@ open_key(const char *name)
     return fd;
 }
 
+static int charges[2] = { -1, -1 };
+
 static void
 start_with(size_t count, const struct jail *jail, uint32_t budget)
 {
@@ -85,7 +87,8 @@ start_with(size_t count, const struct jail *jail, uint32_t budget)
                                        .path = kinds[i].name,
                                        .name = kinds[i].name,
                                        .budget = budget };
-    err = keepers_start(count, keys, SERVICES, jail, &keepers, &why);
+    err =
+        keepers_start(count, keys, SERVICES, jail, charges[1], &keepers, &why);
     for (int i = 0; i < SERVICES; i++)
         close(keys[i].fd);
     if (err != ERR_OK)
@@ -176,9 +179,11 @@ static int
 worker(uint16_t service)
 {
     struct timeval limit = { .tv_sec = 5 };
-    int pair[2];
+    int pair[2], one = 1;
 
     assert_int_equal(fdio_pair(pair, NULL), ERR_OK);
+    assert_int_equal(
+        setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)), 0);
     assert_int_equal(keepers_register(keepers, service, &pair[1], 1, NULL),
                      ERR_OK);
     close(pair[1]);
@@ -418,7 +423,7 @@ indexes_choose_among_the_keys_of_a_side(void **state)
                                        .fd = open_key(kinds[owns[i].kind].name),
                                        .path = "key",
                                        .name = "many" };
-    assert_int_equal(keepers_start(1, keys, OWNS, &no_jail, &keepers, &why),
+    assert_int_equal(keepers_start(1, keys, OWNS, &no_jail, -1, &keepers, &why),
                      ERR_OK);
     for (int i = 0; i < OWNS; i++)
         close(keys[i].fd);
@@ -457,7 +462,7 @@ long_messages_are_for_the_upstream_side(void **state)
     assert_int_equal(fdio_pair(log_pair, NULL), ERR_OK);
     log_open(log_pair[1], LOG_L_WARN);
     key.fd = open_key(kinds[ED].name);
-    assert_int_equal(keepers_start(1, &key, 1, &no_jail, &keepers, NULL),
+    assert_int_equal(keepers_start(1, &key, 1, &no_jail, -1, &keepers, NULL),
                      ERR_OK);
     close(key.fd);
     request.op = KEYWIRE_SIGN;
@@ -572,6 +577,22 @@ it_holds_no_other_descriptor(void **state)
     close(fd);
 }
 
+/* charged - has the master been told to end us? */
+static void
+charged(void)
+{
+    struct pollfd item = { .fd = charges[0], .events = POLLIN };
+    pid_t worker = 0;
+    size_t len = sizeof(worker);
+
+    assert_int_equal(poll(&item, 1, 10000), 1);
+    assert_int_equal(
+        fdio_recv(charges[0], &worker, &len, NULL, NULL, MSG_DONTWAIT, NULL),
+        ERR_OK);
+    assert_int_equal(len, sizeof(worker));
+    assert_int_equal(worker, getpid());
+}
+
 static void
 a_budget_is_a_lifetime(void **state)
 {
@@ -582,6 +603,7 @@ a_budget_is_a_lifetime(void **state)
     keepers_free(keepers);
     keepers = NULL;
     none_left();
+    assert_int_equal(fdio_pair(charges, NULL), ERR_OK);
     start_with(1, &no_jail, 3);
     fd = worker(P256);
     other = worker(P256);
@@ -591,9 +613,12 @@ a_budget_is_a_lifetime(void **state)
     assert_int_equal(reply.status, KEYWIRE_SPENT);
     assert_int_not_equal(ask(fd, P256, &reply), ERR_OK);
     log_holds("keeper_refused", "service=p256", "reason=signing_budget");
+    charged();
     must_sign(other, P256);
     close(fd);
     close(other);
+    fdio_close(&charges[0]);
+    fdio_close(&charges[1]);
 }
 
 static void
@@ -671,7 +696,7 @@ a_bad_key_leaves_no_keeper_behind(void **state)
                                        .fd = open_key(i == 0 ? "ed" : "locked"),
                                        .path = i == 0 ? "ed.key"
                                                       : "/etc/x/locked.key" };
-    assert_int_equal(keepers_start(3, keys, 2, &no_jail, &none, &why),
+    assert_int_equal(keepers_start(3, keys, 2, &no_jail, -1, &none, &why),
                      ERR_FILE);
     assert_null(none);
     assert_non_null(strstr(why.text, "/etc/x/locked.key is encrypted"));
@@ -698,7 +723,7 @@ a_file_that_many_services_share_is_held_once(void **state)
             (struct keeper_key){ .service = (uint16_t)(MANY - i),
                                  .fd = i == 0 ? open_key("p256") : keys[0].fd,
                                  .path = "k" };
-    if (keepers_start(1, keys, MANY, &no_jail, &keepers, &why) != ERR_OK)
+    if (keepers_start(1, keys, MANY, &no_jail, -1, &keepers, &why) != ERR_OK)
         fail_msg("%s", why.text);
     close(keys[0].fd);
     free(keys);
@@ -732,7 +757,7 @@ many_different_files_fit(void **state)
                                        .fd = open_key(name),
                                        .path = "k" };
     }
-    if (keepers_start(1, keys, (size_t)many, &no_jail, &keepers, &why) !=
+    if (keepers_start(1, keys, (size_t)many, &no_jail, -1, &keepers, &why) !=
         ERR_OK)
         fail_msg("%s", why.text);
     for (int i = 0; i < many; i++)
@@ -748,7 +773,7 @@ no_keys_are_no_error(void **state)
     struct why why = { "" };
 
     (void)state;
-    assert_int_equal(keepers_start(1, NULL, 0, &no_jail, &keepers, &why),
+    assert_int_equal(keepers_start(1, NULL, 0, &no_jail, -1, &keepers, &why),
                      ERR_OK);
 }
 

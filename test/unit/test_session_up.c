@@ -102,7 +102,7 @@ setup(void **state)
                                        .path = ours[i].name };
         keys[i].fd = open(tls_path(file), O_RDONLY | O_CLOEXEC);
     }
-    if (keepers_start(1, keys, OURS, &no_jail, &keepers, &why) != ERR_OK) {
+    if (keepers_start(1, keys, OURS, &no_jail, -1, &keepers, &why) != ERR_OK) {
         fprintf(stderr, "%s\n", why.text);
         return -1;
     }

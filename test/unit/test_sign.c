@@ -61,7 +61,8 @@ setup(void **state)
                                        .path = kinds[i / 2].name };
         keys[i].fd = open(keygen_path(file), O_RDONLY | O_CLOEXEC);
     }
-    if (keepers_start(1, keys, 2 * KEYS, &no_jail, &keepers, &why) != ERR_OK) {
+    if (keepers_start(1, keys, 2 * KEYS, &no_jail, -1, &keepers, &why) !=
+        ERR_OK) {
         fprintf(stderr, "%s\n", why.text);
         return -1;
     }
