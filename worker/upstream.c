@@ -25,7 +25,8 @@
 #define BUSY_MS 5 /* a full unix backlog: ask again after this */
 
 /* The connector answers at once, unless it has to look a name up: so long we
- * wait for nothing but its answer, which costs half as many calls. */
+ * wait for nothing but its answer, which costs half as many calls. SIGTERM, or
+ * a client that goes, is seen that much later. */
 #define PROMPT_MS 50
 
 struct attempt { /* one call of upstream_open */

@@ -126,6 +126,16 @@ def test_half_close_by_the_client(opened, version, fin):
 
 
 @VERSIONS
+def test_a_client_need_not_wait_for_our_close_notify(opened, version):
+    """It ends in order and closes, as most do: that is no reset, though our close_notify meets a closed socket."""
+    daemon, _, client = opened(version=version)
+    client.exchange(b"all there is to say")
+    client.close_notify()
+    client.sock.close()
+    assert daemon.wait("done")["end"] == "client_eof"
+
+
+@VERSIONS
 def test_half_close_by_the_upstream(opened, version):
     """FIN becomes close_notify; what the client says after that still arrives."""
     daemon, up, client = opened(talk_then_listen(b"all that I have to say"), version)
