@@ -32,6 +32,12 @@ tcp_nodelay(int fd)
 }
 
 void
+tcp_ack_now(int fd)
+{
+    set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+void
 tcp_dead_peer(int fd, int64_t ms)
 {
     if (ms == CLOCK_NEVER) {

@@ -9,6 +9,10 @@
 /* tcp_nodelay - delays hurt, small segments do not: we write what we have */
 void tcp_nodelay(int fd);
 
+/* tcp_ack_now - acknowledge what has come, instead of waiting for something to
+ * send along */
+void tcp_ack_now(int fd);
+
 /* tcp_dead_peer - give a peer up that has not acknowledged anything for ms, sent
  * data or keep-alive probes; CLOCK_NEVER: leave it to the kernel */
 void tcp_dead_peer(int fd, int64_t ms);

@@ -34,6 +34,8 @@
 #define START_WAIT_MS  5000
 #define MOST_FDS       16 /* six, and a moment of reopening */
 
+#define RECORDS_AT_ONCE 16
+
 struct logger {
     struct logtarget target;
     enum log_format format;
@@ -163,8 +165,9 @@ take_control(struct logger *logger)
     (void)fdio_send(logger->control, &answer, 1, -1, MSG_DONTWAIT, NULL);
 }
 
-/* take_record - one packet of a sender's; false: all have closed */
-static bool
+/* take_record - one packet of a sender's; ERR_AGAIN: none is here; ERR_EOF: all
+ * have closed */
+static enum err
 take_record(struct logger *logger)
 {
     char record[LOG_RECORD_MAX];
@@ -173,14 +176,24 @@ take_record(struct logger *logger)
     enum err err =
         fdio_recv(logger->data, record, &len, NULL, &pid, MSG_DONTWAIT, NULL);
 
-    if (err == ERR_AGAIN)
-        return true;
-    if (err == ERR_EOF)
-        return false;
+    if (err == ERR_AGAIN || err == ERR_EOF)
+        return err;
     tell_lost(logger);
     if (err != ERR_OK || !put_line(logger, record, len, pid))
         put_own(logger, "log_bad", "sender", pid, NULL);
-    return true;
+    return ERR_OK;
+}
+
+/* take_records - what is here, then the master gets its turn; false: all have
+ * closed */
+static bool
+take_records(struct logger *logger)
+{
+    enum err err = ERR_OK;
+
+    for (int i = 0; err == ERR_OK && i < RECORDS_AT_ONCE; i++)
+        err = take_record(logger);
+    return err != ERR_EOF;
 }
 
 /* control_open - at the end of the data: is the master still there? It closes
@@ -218,7 +231,7 @@ serve(struct logger *logger)
         if (pollers[1].revents != 0)
             take_control(logger);
         if (pollers[0].revents != 0)
-            more = take_record(logger);
+            more = take_records(logger);
     }
     tell_lost(logger);
     if (!control_open(logger))

@@ -197,7 +197,8 @@ write_stream(struct logtarget *target, const char *line, size_t len)
     while (done < len) {
         ssize_t n;
 
-        if (!wait_room(target->fd, deadline))
+        /* a regular file has room, or says that there will be none */
+        if (target->kind != LOGTARGET_FILE && !wait_room(target->fd, deadline))
             break;
         n = write(target->fd, line + done, len - done);
         if (n < 0 && errno != EAGAIN && errno != EINTR)

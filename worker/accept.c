@@ -164,8 +164,8 @@ look(struct accept *accept, const struct epoll_event *events, int count,
      int *fd, struct sockaddr_storage *sa, socklen_t *len)
 {
     const struct worker_brief *brief = accept->brief;
-    bool over = wait_stopped();
     enum err err = ERR_AGAIN;
+    bool over;
     int i;
 
     for (i = 0; i < count && err == ERR_AGAIN; i++)
@@ -174,7 +174,7 @@ look(struct accept *accept, const struct epoll_event *events, int count,
                           len);
     if (err == ERR_OK)
         return ERR_OK;
-    over |= err == ERR_STOP;
+    over = err == ERR_STOP || wait_stopped();
     for (i = 0; i < count && !over; i++)
         over = events[i].data.u32 == END ||
                (events[i].data.u32 == LEASH && let_off(brief));

@@ -63,7 +63,7 @@ say_idle(const struct worker_brief *brief)
 static bool
 used_up(const struct serve *serve)
 {
-    return serve->last || wait_stopped() || serve_gone(serve);
+    return serve->last || serve_gone(serve);
 }
 
 /* work - a whole life; on the worker's own ground */

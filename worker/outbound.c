@@ -56,6 +56,7 @@ outbounds_init(const struct worker_brief *brief, struct outbounds *out,
     enum err err = ERR_OK;
 
     out->brief = brief;
+    upstream_ready(brief->connector_fd);
     out->route = ground_new(count * sizeof(*out->route));
     for (i = 0; err == ERR_OK && i < count; i++)
         if (brief->service->route[i].tls) {

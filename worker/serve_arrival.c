@@ -8,11 +8,11 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/proctitle.h"
+#include "common/tcp.h"
 #include "common/text.h"
 #include "worker/serve_conn.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,15 +101,16 @@ stage_of(enum reason reason)
 
 /* acknowledge - now: in TLS 1.3 nothing of ours answers the client's last
  * message, and one that gathers small writes (no TCP_NODELAY) would keep its
- * first byte until our delayed acknowledgement comes, 40 ms later */
+ * first byte until our delayed acknowledgement comes, 40 ms later. When it has
+ * come along, nothing is kept. */
 static void
 acknowledge(const struct conn *conn)
 {
-    int one = 1;
+    const struct session *session = &conn->serve->session;
 
-    if (strcmp(conn->serve->session.version, "1.3") == 0)
-        (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_QUICKACK, &one,
-                         sizeof(one));
+    if (strcmp(session->version, "1.3") == 0 &&
+        !ahead_holds(&session->io.ahead))
+        tcp_ack_now(conn->fd);
 }
 
 /* handshake - serve_hello of a TLS listener */

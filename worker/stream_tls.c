@@ -304,7 +304,9 @@ stream_tls_notify(struct stream *stream)
     if (result != 0 || stream->closing)
         return result;
     stream->io_error = 0;
+    stream->more = true; /* our FIN: both in one segment */
     result = wolfSSL_shutdown(stream->ssl);
+    stream->more = false;
     /* 2 is sent, 1 is sent and the peer's was here before */
     if (result != WOLFSSL_SHUTDOWN_NOT_DONE && result != WOLFSSL_SUCCESS)
         return tls_fail(stream, wolfSSL_get_error(stream->ssl, result));

@@ -20,6 +20,9 @@ struct upstream {
     uint16_t port;  /* 0 for a unix socket */
 };
 
+/* upstream_ready - once, before the first upstream_open with this pair */
+void upstream_ready(int connector_fd);
+
 /*
  * upstream_open - ask (connwire.h), wait for the connection, try the next
  * address when one fails, until `timeout_ms` in all has gone by. The connector
