@@ -16,10 +16,10 @@
 
 /* A yield forfeits what is left of a time slice. A neighbour who computes takes
  * a whole one then, where a process that has slept would be let in before its
- * end. Where most yields last so long they are left out for long. */
+ * end. Where that goes on, yields are left out for long. Long ones are added
+ * up, a short one makes good for a millisecond. */
 #define LONG_MS   2
-#define LONG_COST 8 /* so many short ones make good for one */
-#define LONG_MOST 32
+#define LONG_MOST 10
 #define LONG_GAP  4095
 
 #define LOOK_EVERY 16
@@ -27,24 +27,24 @@
 static bool yielded;
 static unsigned gap;  /* waits without, after the last yield that did not pay */
 static unsigned left; /* of them */
-static unsigned strain;
+static int64_t strain; /* ms of long ones */
 static unsigned count;
 
 /* run_others - false: they are not of our kind */
 static bool
 run_others(void)
 {
-    int64_t began = clock_ms();
+    int64_t took = clock_ms();
 
     (void)sched_yield(); /* cannot fail on Linux */
-    if (clock_ms() - began <= LONG_MS) {
-        strain -= strain > 0;
-        return true;
-    }
-    strain += LONG_COST;
+    took = clock_ms() - took;
+    if (took > LONG_MS)
+        strain += took;
+    else if (strain > 0)
+        strain--;
     if (strain < LONG_MOST)
         return true;
-    strain = LONG_MOST - LONG_COST; /* then the next one is enough */
+    strain = LONG_MOST - 1; /* then the next one is enough */
     return false;
 }
 
