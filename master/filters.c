@@ -259,7 +259,7 @@ static const struct filter_rule rules[] = {
     YES(sysinfo,       MASTER | KEEPER | RESOLVER), /* qsort(3) */
     YES(uname,         RESOLVER),
     YES(sched_getaffinity, MASTER | RESOLVER), /* the number of CPUs */
-    YES(sched_yield,   RESOLVER),
+    YES(sched_yield,   WORKER | RESOLVER),     /* yield.c */
 };
 /* clang-format on */
 

@@ -8,6 +8,7 @@
 #include "worker/http_conn.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
+#include "worker/yield.h"
 
 bool
 http_end_with(struct http_conn *conn, enum reason end, bool abort)
@@ -76,6 +77,16 @@ pause_for(struct http_conn *conn, const struct http_scan *scan,
     return quiet ? HTTP_LOOK_END : HTTP_LOOK_FAULT;
 }
 
+/* rest - as pause_for, or yield. paid: something has come since the last rest */
+static enum http_look
+rest(struct http_conn *conn, const struct http_scan *scan, int64_t deadline,
+     bool paid, enum http_fault *fault)
+{
+    if (clock_left(deadline) != 0 && yield_first(paid))
+        return HTTP_LOOK_HEAD;
+    return pause_for(conn, scan, deadline, fault);
+}
+
 /* ended - the client has finished: between requests, or within one */
 static enum http_look
 ended(struct http_conn *conn, const struct http_scan *scan,
@@ -115,6 +126,7 @@ http_await(struct http_conn *conn, struct http_scan *scan,
                                           ? service->head_timeout
                                           : service->keepalive_timeout);
     enum http_look look;
+    bool paid = true; /* something has come since the last rest */
 
     conn->start = clock_ms();
     for (;;) {
@@ -124,7 +136,8 @@ http_await(struct http_conn *conn, struct http_scan *scan,
             return look;
         n = http_end_fill(&conn->client);
         if (n == -ERR_AGAIN) {
-            look = pause_for(conn, scan, deadline, fault);
+            look = rest(conn, scan, deadline, paid, fault);
+            paid = false;
             if (look != HTTP_LOOK_HEAD)
                 return look;
             continue;
@@ -135,6 +148,7 @@ http_await(struct http_conn *conn, struct http_scan *scan,
             (void)http_end_with(conn, read_end(n), false);
             return HTTP_LOOK_END;
         }
+        paid = true;
         if (!begun) {
             begun = true;
             conn->start = clock_ms();

@@ -9,6 +9,7 @@
 #include "worker/http_conn.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
+#include "worker/yield.h"
 
 /* An exchange that never has to wait must still see SIGTERM. */
 #define LOOK_EVERY 64
@@ -183,9 +184,9 @@ tell(const struct http_conn *conn)
                               conn->client.sent);
 }
 
-/* rest - nothing moves: wait */
+/* rest - nothing moves: wait. paid: something has, since the last rest */
 static enum http_fault
-rest(struct http_conn *conn)
+rest(struct http_conn *conn, bool paid)
 {
     enum http_fault late;
     int64_t deadline = overdue(conn, &late);
@@ -193,6 +194,10 @@ rest(struct http_conn *conn)
     enum err err;
 
     tell(conn);
+    if (clock_left(deadline) != 0 && yield_first(paid)) {
+        conn->heard = true;
+        return HTTP_NONE;
+    }
     ask(conn, items);
     err = wait_for(items, 2, deadline);
     if (err == ERR_TIMEOUT)
@@ -249,6 +254,7 @@ static enum http_fault
 attempt(struct http_conn *conn)
 {
     enum http_fault fault;
+    bool paid = true;
 
     begin(conn);
     if ((fault = compose(conn)) != HTTP_NONE)
@@ -260,8 +266,12 @@ attempt(struct http_conn *conn)
             return fault;
         if (count % LOOK_EVERY == 0 && wait_stopped())
             return HTTP_STOPPED;
-        if (!moved && !finished(conn) && (fault = rest(conn)) != HTTP_NONE)
+        paid = paid || moved;
+        if (moved || finished(conn))
+            continue;
+        if ((fault = rest(conn, paid)) != HTTP_NONE)
             return fault;
+        paid = false;
     }
     return HTTP_NONE;
 }

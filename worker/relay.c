@@ -11,6 +11,7 @@
 #include "worker/pages.h"
 #include "worker/stream.h"
 #include "worker/wait.h"
+#include "worker/yield.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdalign.h>
@@ -60,9 +61,10 @@ enum { OUT = FLOWS, ITEMS };
 struct relay {
     struct stream *end[FLOWS]; /* end[UP] is the client: from of flow[UP] */
     struct flow flow[FLOWS];
-    bool mute[ITEMS];  /* it hung up and we want nothing from it now */
-    enum reason first; /* who finished first */
-    int alert;         /* of the end that broke, -1 */
+    struct flow *answer; /* against the direction that moved last */
+    bool mute[ITEMS];    /* it hung up and we want nothing from it now */
+    enum reason first;   /* who finished first */
+    int alert;           /* of the end that broke, -1 */
     const struct relay_times *times;
     int64_t deadline;
     uint64_t seen; /* total at the last look, for idle time and progress */
@@ -404,7 +406,8 @@ doze(struct relay *relay, struct pollfd items[ITEMS])
     return wait_for(items, ITEMS, relay->deadline);
 }
 
-/* rest - both directions wait. REASON_NONE: go on */
+/* rest - both directions wait. REASON_NONE: go on. After a yield only the one
+ * is tried in which an answer would come: most sessions talk in turns. */
 static enum reason
 rest(struct relay *relay)
 {
@@ -412,9 +415,14 @@ rest(struct relay *relay)
     struct stream *culprit = NULL;
     enum err err;
     ssize_t error;
+    bool moved = tell(relay);
 
-    if (tell(relay))
+    if (moved)
         relay->deadline = clock_deadline(relay->times->idle_ms);
+    if (yield_first(moved)) {
+        relay->answer->blocked = false;
+        return REASON_NONE;
+    }
     ask(relay, items);
     err = doze(relay, items);
     if (err == ERR_TIMEOUT)
@@ -442,9 +450,11 @@ turn(struct relay *relay, struct flow *flow)
          step++) {
         ssize_t n = flow_step(flow);
 
-        if (n == -ERR_AGAIN)
+        if (n == 0)
+            relay->answer = &relay->flow[flow == &relay->flow[UP] ? DOWN : UP];
+        else if (n == -ERR_AGAIN)
             flow->blocked = true;
-        else if (n < 0)
+        else
             return broke(relay, flow->culprit, n);
         if (flow->state == FLOW_SHUT && relay->first == REASON_NONE)
             relay->first = flow == &relay->flow[UP] ? REASON_CLIENT_EOF
@@ -501,6 +511,7 @@ relay_run(struct stream *client, struct stream *upstream,
         .ctx = ctx,
     };
 
+    relay.answer = &relay.flow[UP];
     result->end = relay_loop(&relay);
     result->alert = relay.alert;
     (void)tell(&relay);
