@@ -22,6 +22,26 @@ enum err conf_refuse(const struct convert *c, const char *const *words,
 /* conf_replace - a new text for a field that owns one */
 void conf_replace(char **field, char *text);
 
+/* what a field is to its memory, whatever its text means */
+enum conf_keep {
+    CONF_KEEP_NOTHING,
+    CONF_KEEP_BOOL,
+    CONF_KEEP_LONG,
+    CONF_KEEP_RANGE,
+    CONF_KEEP_TIME,
+    CONF_KEEP_TEXT,
+    CONF_KEEP_LIST,
+    CONF_KEEP_ADDRS,
+    CONF_KEEP_SHARE,
+    CONF_KEEP_RATE,
+    CONF_KEEP_MASK,
+    CONF_KEEP_NETS,
+    CONF_KEEP_HEADERS
+};
+
+/* conf_keep_of - by its type */
+enum conf_keep conf_keep_of(const struct conf_key *key);
+
 /* conf_set_* - the text becomes the field, or ERR_CONF and why: what is
  * allowed. Users, groups, files: conf_names.c */
 enum err conf_set_id(const struct convert *c, char **out);

@@ -95,10 +95,23 @@ addrs_text(const struct conf_key *key, const struct conf_addrs *addrs)
 }
 
 static char *
+word_text(const struct conf_key *key, long value)
+{
+    const struct conf_word *row;
+
+    for (row = key->words; row->word != NULL; row++)
+        if (row->number == value)
+            return mem_copy(row->word);
+    return NULL; /* not given: decided at boot */
+}
+
+static char *
 long_text(const struct conf_key *key, long value)
 {
     char size[32];
 
+    if (key->type == CONF_T_WORD)
+        return word_text(key, value);
     if (key->type == CONF_T_OCTAL)
         return conf_printed("0%lo", value);
     if (key->type == CONF_T_SIZE_NONE && value == 0)
@@ -122,17 +135,6 @@ range_text(const long *range)
 }
 
 static char *
-word_text(const struct conf_key *key, long value)
-{
-    const struct conf_word *row;
-
-    for (row = key->words; row->word != NULL; row++)
-        if (row->number == value)
-            return mem_copy(row->word);
-    return NULL; /* not given: decided at boot */
-}
-
-static char *
 time_text(const struct conf_key *key, int64_t value)
 {
     char time[32];
@@ -148,54 +150,32 @@ conf_value_text(const struct conf_key *key, const void *base)
     const void *field = (const char *)base + key->field;
     char *const *text = field;
 
-    switch (key->type) {
-    case CONF_T_INCLUDE:
-    case CONF_T_SERVICE:
-    case CONF_T_HEADER: /* several keys: print_headers */
+    switch (conf_keep_of(key)) {
+    case CONF_KEEP_NOTHING:
+    case CONF_KEEP_HEADERS: /* several keys: print_headers */
         return NULL;
-    case CONF_T_ID:
-    case CONF_T_OWNER:
-    case CONF_T_CHROOT:
-    case CONF_T_LOG:
-    case CONF_T_PATH:
-    case CONF_T_HOST:
-    case CONF_T_CIPHERS:
-    case CONF_T_CIPHERSUITES:
-    case CONF_T_GROUPS:
-    case CONF_T_URL_PATH:
-        return *text != NULL ? written(mem_copy(*text)) : NULL;
-    case CONF_T_IDS:
-    case CONF_T_PATHS:
-    case CONF_T_ALPN:
-        return list_text(field);
-    case CONF_T_BOOL:
+    case CONF_KEEP_BOOL:
         return mem_copy(*(const bool *)field ? "yes" : "no");
-    case CONF_T_RANGE:
-        return range_text(field);
-    case CONF_T_LONG:
-    case CONF_T_COUNT:
-    case CONF_T_LIMIT:
-    case CONF_T_SIZE:
-    case CONF_T_SIZE_NONE:
-    case CONF_T_OCTAL:
+    case CONF_KEEP_LONG:
         return long_text(key, *(const long *)field);
-    case CONF_T_TIME:
-    case CONF_T_TIME_NEVER:
-    case CONF_T_TIME_NONE:
+    case CONF_KEEP_RANGE:
+        return range_text(field);
+    case CONF_KEEP_TIME:
         return time_text(key, *(const int64_t *)field);
-    case CONF_T_SHARE:
-        return conf_share_text(field);
-    case CONF_T_RATE:
-        return conf_rate_text(field);
-    case CONF_T_MASK:
-        return conf_mask_text(field);
-    case CONF_T_NETS:
-        return conf_nets_text(field);
-    case CONF_T_WORD:
-        return word_text(key, *(const long *)field);
-    case CONF_T_LISTEN:
-    case CONF_T_UPSTREAM:
+    case CONF_KEEP_TEXT:
+        return *text != NULL ? written(mem_copy(*text)) : NULL;
+    case CONF_KEEP_LIST:
+        return list_text(field);
+    case CONF_KEEP_ADDRS:
         return addrs_text(key, field);
+    case CONF_KEEP_SHARE:
+        return conf_share_text(field);
+    case CONF_KEEP_RATE:
+        return conf_rate_text(field);
+    case CONF_KEEP_MASK:
+        return conf_mask_text(field);
+    case CONF_KEEP_NETS:
+        return conf_nets_text(field);
     }
     return NULL;
 }

@@ -272,25 +272,8 @@ conf_value_set(const struct conf_key *key, const char *text, bool quoted,
     return set(&c, (char *)base + key->field);
 }
 
-/* what a field is to its memory, by its type */
-enum keep {
-    KEEP_NOTHING,
-    KEEP_BOOL,
-    KEEP_LONG,
-    KEEP_RANGE,
-    KEEP_TIME,
-    KEEP_TEXT,
-    KEEP_LIST,
-    KEEP_ADDRS,
-    KEEP_SHARE,
-    KEEP_RATE,
-    KEEP_MASK,
-    KEEP_NETS,
-    KEEP_HEADERS
-};
-
-static enum keep
-keep_of(const struct conf_key *key)
+enum conf_keep
+conf_keep_of(const struct conf_key *key)
 {
     switch (key->type) {
     case CONF_T_ID:
@@ -303,18 +286,18 @@ keep_of(const struct conf_key *key)
     case CONF_T_CIPHERSUITES:
     case CONF_T_GROUPS:
     case CONF_T_URL_PATH:
-        return KEEP_TEXT;
+        return CONF_KEEP_TEXT;
     case CONF_T_IDS:
     case CONF_T_PATHS:
     case CONF_T_ALPN:
-        return KEEP_LIST;
+        return CONF_KEEP_LIST;
     case CONF_T_LISTEN:
     case CONF_T_UPSTREAM:
-        return KEEP_ADDRS;
+        return CONF_KEEP_ADDRS;
     case CONF_T_HEADER:
-        return KEEP_HEADERS;
+        return CONF_KEEP_HEADERS;
     case CONF_T_BOOL:
-        return KEEP_BOOL;
+        return CONF_KEEP_BOOL;
     case CONF_T_LONG:
     case CONF_T_COUNT:
     case CONF_T_LIMIT:
@@ -322,26 +305,26 @@ keep_of(const struct conf_key *key)
     case CONF_T_SIZE_NONE:
     case CONF_T_OCTAL:
     case CONF_T_WORD:
-        return KEEP_LONG;
+        return CONF_KEEP_LONG;
     case CONF_T_RANGE:
-        return KEEP_RANGE;
+        return CONF_KEEP_RANGE;
     case CONF_T_TIME:
     case CONF_T_TIME_NEVER:
     case CONF_T_TIME_NONE:
-        return KEEP_TIME;
+        return CONF_KEEP_TIME;
     case CONF_T_SHARE:
-        return KEEP_SHARE;
+        return CONF_KEEP_SHARE;
     case CONF_T_RATE:
-        return KEEP_RATE;
+        return CONF_KEEP_RATE;
     case CONF_T_MASK:
-        return KEEP_MASK;
+        return CONF_KEEP_MASK;
     case CONF_T_NETS:
-        return KEEP_NETS;
+        return CONF_KEEP_NETS;
     case CONF_T_INCLUDE:
     case CONF_T_SERVICE:
         break;
     }
-    return KEEP_NOTHING;
+    return CONF_KEEP_NOTHING;
 }
 
 void
@@ -349,30 +332,30 @@ conf_value_free(const struct conf_key *key, void *base)
 {
     void *field = (char *)base + key->field;
 
-    switch (keep_of(key)) {
-    case KEEP_TEXT:
+    switch (conf_keep_of(key)) {
+    case CONF_KEEP_TEXT:
         conf_replace(field, NULL);
         break;
-    case KEEP_LIST:
+    case CONF_KEEP_LIST:
         conf_list_free(field);
         break;
-    case KEEP_ADDRS:
+    case CONF_KEEP_ADDRS:
         conf_addrs_free(field);
         break;
-    case KEEP_NETS:
+    case CONF_KEEP_NETS:
         conf_nets_free(field);
         break;
-    case KEEP_HEADERS:
+    case CONF_KEEP_HEADERS:
         conf_headers_free(field);
         break;
-    case KEEP_NOTHING:
-    case KEEP_BOOL:
-    case KEEP_LONG:
-    case KEEP_RANGE:
-    case KEEP_TIME:
-    case KEEP_SHARE:
-    case KEEP_RATE:
-    case KEEP_MASK:
+    case CONF_KEEP_NOTHING:
+    case CONF_KEEP_BOOL:
+    case CONF_KEEP_LONG:
+    case CONF_KEEP_RANGE:
+    case CONF_KEEP_TIME:
+    case CONF_KEEP_SHARE:
+    case CONF_KEEP_RATE:
+    case CONF_KEEP_MASK:
         break;
     }
 }
@@ -393,46 +376,46 @@ conf_value_copy(const struct conf_key *key, const void *from, void *to)
     void *field = (char *)to + key->field;
     const char *text;
 
-    switch (keep_of(key)) {
-    case KEEP_TEXT:
+    switch (conf_keep_of(key)) {
+    case CONF_KEEP_TEXT:
         text = *(char *const *)source;
         conf_replace(field, text != NULL ? mem_copy(text) : NULL);
         break;
-    case KEEP_LIST:
+    case CONF_KEEP_LIST:
         conf_list_free(field);
         list_copy(source, field);
         break;
-    case KEEP_ADDRS:
+    case CONF_KEEP_ADDRS:
         conf_addrs_free(field);
         conf_addrs_copy(source, field);
         break;
-    case KEEP_BOOL:
+    case CONF_KEEP_BOOL:
         *(bool *)field = *(const bool *)source;
         break;
-    case KEEP_LONG:
+    case CONF_KEEP_LONG:
         *(long *)field = *(const long *)source;
         break;
-    case KEEP_RANGE:
+    case CONF_KEEP_RANGE:
         memcpy(field, source, 2 * sizeof(long));
         break;
-    case KEEP_TIME:
+    case CONF_KEEP_TIME:
         *(int64_t *)field = *(const int64_t *)source;
         break;
-    case KEEP_SHARE:
+    case CONF_KEEP_SHARE:
         *(struct conf_share *)field = *(const struct conf_share *)source;
         break;
-    case KEEP_RATE:
+    case CONF_KEEP_RATE:
         *(struct conf_rate *)field = *(const struct conf_rate *)source;
         break;
-    case KEEP_MASK:
+    case CONF_KEEP_MASK:
         *(struct net_mask *)field = *(const struct net_mask *)source;
         break;
-    case KEEP_NETS:
+    case CONF_KEEP_NETS:
         conf_nets_free(field);
         conf_nets_copy(source, field);
         break;
-    case KEEP_HEADERS: /* conf_headers_inherit knows whose win */
-    case KEEP_NOTHING:
+    case CONF_KEEP_HEADERS: /* conf_headers_inherit knows whose win */
+    case CONF_KEEP_NOTHING:
         break;
     }
 }

@@ -13,10 +13,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
-static int muted;
+static bool muted;
 
 /* same_socket - do two descriptors mean one socket? */
-static int
+static bool
 same_socket(int one, int two)
 {
     struct stat a, b;
@@ -29,11 +29,17 @@ void
 complain_init(void)
 {
     muted = same_socket(STDIN_FILENO, STDERR_FILENO);
+}
+
+void
+complain_client(bool given)
+{
+    muted = muted && given;
     if (muted)
         fdio_null(STDERR_FILENO);
 }
 
-int
+bool
 complain_muted(void)
 {
     return muted;

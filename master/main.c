@@ -158,6 +158,8 @@ main(int argc, char **argv)
     complain_init();
     if (!options_parse(argc, argv, &options))
         return EXIT_USAGE;
+    complain_client(options.mode == OPTIONS_INETD ||
+                    options.mode == OPTIONS_CONNECT);
     if (options.mode == OPTIONS_INETD && !inetd_given()) {
         options_wrong("-i: descriptor 0 is no socket; inetd(8) starts this");
         return EXIT_USAGE;

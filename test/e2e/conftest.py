@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: needs root: looks into other processes, changes ids")
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
 
 
 def pytest_collection_modifyitems(items):
@@ -116,8 +117,7 @@ def upstream(scratch):
         made.append(Upstream(handler, where))
         return made[-1]
     yield make
-    for server in made:
-        server.close()
+    end(made)
 
 
 @pytest.fixture
@@ -129,8 +129,14 @@ def tls_upstream():
         made.append(TlsUpstream(tls, handler, where))
         return made[-1]
     yield make
-    for server in made:
+    end(made)
+
+
+def end(upstreams):
+    for server in upstreams:
         server.close()
+    for server in upstreams:
+        server.assert_clean()
 
 
 @pytest.fixture

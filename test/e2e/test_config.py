@@ -12,7 +12,7 @@ import pytest
 from clients import curl
 from daemon import ENVIRONMENT, NOBODY, ROOT, in_session, parse, render, run
 from pki import openssl
-from waiting import eventually
+from waiting import DEADLINE, eventually
 
 RESPOND = 'respond:200 "mTLS connection established"'
 OK, CONF, CONFINE, USAGE, SYSTEM = 0, 96, 97, 100, 111
@@ -352,6 +352,33 @@ def test_background(binary, written, pki, ca, good):
 def test_background_needs_a_log(binary, written):
     done = written.test(written(), "-d")
     assert done.returncode == CONF and "log" in done.stderr
+
+
+def test_input_and_error_are_one_socket(binary, written):
+    """Of whoever started us, not of a client: that is where the log goes, and every other word."""
+    def heard(*words):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            daemon = subprocess.Popen([str(binary), *map(str, words)], stdin=theirs, stderr=theirs, env=ENVIRONMENT)
+        text = b""
+        with ours, daemon:
+            ours.settimeout(DEADLINE)
+            try:
+                while part := ours.recv(4096):
+                    text += part
+                    if b" ready " in text:
+                        daemon.terminate()
+            except TimeoutError:
+                daemon.kill()
+        return daemon.returncode, text
+    path = written(mtlsd={"log": "stderr"})
+    code, text = heard("-f", path)
+    assert (code, text.count(b" ready "), text.count(b" stopped\n")) == (OK, 1, 1), text
+    code, text = heard("-t", "-f", path)
+    assert code == OK and text.endswith(b"is valid\n"), text
+    path.write_text("[mtlsd]\nnonsense = 1\n")
+    code, text = heard("-f", path)
+    assert code == CONF and b"nonsense" in text, text
 
 
 @pytest.mark.parametrize("family,host", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

@@ -174,6 +174,17 @@ def test_exit_codes(line, mtlsd, upstream):
     assert done.returncode == 96 and "there is no [service none]" in done.words
 
 
+def test_no_word_on_the_socket(line):
+    """Where 2 is the same socket as 0, it is the client's."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            daemon = subprocess.Popen(line(1, nonsense="1").command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT)
+        with daemon:
+            assert ours.recv(4096) == b""
+    assert daemon.returncode == 96
+
+
 def test_sigterm_ends_it(line, mtlsd, upstream):
     up = upstream(discard)
     near = line(mtlsd(upstream=up).address[1])

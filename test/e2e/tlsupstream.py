@@ -3,6 +3,7 @@
 The bytes that are counted are payload: what came after a handshake that the upstream itself accepted.
 """
 
+import contextlib
 import ssl
 import warnings
 from pathlib import Path
@@ -73,13 +74,16 @@ class TlsLink(Link):
         except ssl.SSLError as fault:
             self.ended, self.refusal = "refused", fault.reason
             self._drain()
+        except OSError:
+            self.ended = "reset"
         return self.ended is None
 
     def _drain(self):
         """Unread bytes at close(2) would turn our alert into a reset."""
-        self.session.fin()
-        while self.sock.recv(1 << 16):
-            pass
+        with contextlib.suppress(OSError):
+            self.session.fin()
+            while self.sock.recv(1 << 16):
+                pass
 
     @property
     def version(self):
@@ -131,19 +135,6 @@ class TlsUpstream(Upstream):
 
     def _named(self, tls, name, _):
         self.shaking[id(tls)].sni = name
-
-    def _serve(self, link):
-        try:
-            if not link.shake():
-                link.sock.close()
-                link.done.set()
-                return
-        except OSError:
-            link.ended = "reset"
-            link.sock.close()
-            link.done.set()
-            return
-        super()._serve(link)
 
     def assert_silent(self):
         """Whoever came has sent no payload."""

@@ -22,8 +22,12 @@ class Link:
         self.head = b""  # the first bytes
         self.hash = hashlib.sha256()
         self.ended = None
-        self.fault = None
+        self.fault = None  # what its handler has raised
         self.done = threading.Event()
+
+    def shake(self):
+        """What comes before the handler; False: nothing comes after it."""
+        return True
 
     def recv(self, size=CHUNK):
         """b"" at the end of input, however it came; see ended."""
@@ -57,7 +61,7 @@ class Link:
         """Until the handler has finished; how the client's direction ended."""
         assert self.done.wait(timeout), f"the upstream's connection did not end; {self.count} bytes so far"
         if self.fault:
-            raise AssertionError(f"upstream handler: {self.fault!r}")
+            raise AssertionError(f"upstream handler: {self.fault!r}") from self.fault
         return self.ended
 
 
@@ -155,10 +159,11 @@ class Upstream:
 
     def _serve(self, link):
         try:
-            self.handler(link)
+            if link.shake():
+                self.handler(link)
         except (ConnectionResetError, BrokenPipeError):
             link.ended = "reset"
-        except OSError as fault:
+        except Exception as fault:  # pylint: disable=broad-exception-caught  # the thread's end: told to the test
             link.ended = "error"
             if self.open:
                 link.fault = fault
@@ -191,6 +196,12 @@ class Upstream:
         assert self.count == 1 and len(probes) == 1, \
             f"the upstream was reached: {self.count - 1} connections, {self.bytes} bytes"
         self.links.clear()
+
+    def assert_clean(self):
+        """What a handler has raised is a failure of its test."""
+        for link in self.links:
+            if link.fault:
+                raise AssertionError(f"upstream handler: {link.fault!r}") from link.fault
 
     def close(self):
         self.open = False

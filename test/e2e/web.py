@@ -28,7 +28,7 @@ class Message:
 
 
 class Wire:
-    """Reads messages from recv(size) -> bytes; b"" is the end."""
+    """Reads messages from recv(size) -> bytes; b"" is the end. EOFError: it came within a message."""
 
     def __init__(self, recv):
         self.recv, self.data = recv, b""
@@ -37,7 +37,7 @@ class Wire:
         while mark not in self.data:
             more = self.recv(1 << 16)
             if not more:
-                return None
+                raise EOFError(f"{len(self.data)} bytes without {mark!r}")
             self.data += more
         out, _, self.data = self.data.partition(mark)
         return out
@@ -59,8 +59,11 @@ class Wire:
 
     def head(self):
         """A Message without its body, or None at the end of input."""
-        text = self.until(b"\r\n\r\n")
-        if text is None:
+        try:
+            text = self.until(b"\r\n\r\n")
+        except EOFError:
+            if self.data:
+                raise
             return None
         start, *lines = text.decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in lines)
@@ -141,7 +144,7 @@ def whole(wire):
     """A request, or None: the end, or one that was cut."""
     try:
         return wire.request()
-    except (EOFError, AttributeError):
+    except EOFError:
         return None
 
 

@@ -2,22 +2,14 @@
  * the upstream is a sequence of strict requests with one framing each and no
  * forged header */
 #include "common/conf.h"
+#include "test/fuzz/must.h"
 #include "worker/http.h"
 #include "worker/http_body.h"
 #include "worker/stream.h"
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition)   \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
-    } while (0)
 
 static char name[] = "X-Real-IP", value[] = "$remote_addr", path[] = "/a";
 static struct conf_header header = { name, value };

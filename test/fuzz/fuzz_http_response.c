@@ -3,22 +3,14 @@
  *
  * The first byte chooses the client: HEAD, HTTP/1.0, WebSocket or plain. */
 #include "common/conf.h"
+#include "test/fuzz/must.h"
 #include "worker/http.h"
 #include "worker/http_body.h"
 #include "worker/stream.h"
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition)   \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
-    } while (0)
 
 static const char *const requests[] = {
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -1,20 +1,12 @@
 /* fuzz_respond.c - any bytes as a request head: no crash, and one well-formed
  * answer or none */
+#include "test/fuzz/must.h"
 #include "worker/respond.h"
 #include "worker/stream.h"
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition)   \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
-    } while (0)
 
 /* check - is text one answer with this body? */
 static void

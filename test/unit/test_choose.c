@@ -373,15 +373,6 @@ setup(void **state)
     return context_library(&why) != ERR_OK || wait_init(&why) != ERR_OK;
 }
 
-static int
-teardown(void **state)
-{
-    (void)state;
-    free(session.leaf);
-    close(listener);
-    return 0;
-}
-
 int
 main(void)
 {
@@ -394,5 +385,5 @@ main(void)
         cmocka_unit_test(version_1_needs_its_word),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, tls_serve_teardown);
 }

@@ -363,15 +363,6 @@ setup(void **state)
         "{ head -c -1 list.der; printf '\\377'; } >flipped.der");
 }
 
-static int
-teardown(void **state)
-{
-    (void)state;
-    free(session.leaf);
-    close(listener);
-    return 0;
-}
-
 int
 main(void)
 {
@@ -383,5 +374,5 @@ main(void)
         cmocka_unit_test(every_client_gets_its_word),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, tls_serve_teardown);
 }

@@ -655,15 +655,6 @@ setup(void **state)
     return setenv("PKI", tls_pki(), 1);
 }
 
-static int
-teardown(void **state)
-{
-    (void)state;
-    free(session.leaf);
-    close(listener);
-    return 0;
-}
-
 int
 main(void)
 {
@@ -684,5 +675,5 @@ main(void)
         cmocka_unit_test(a_stolen_certificate_is_no_key),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, tls_serve_teardown);
 }

@@ -222,3 +222,12 @@ show(const char *name, bool tls13, const struct result *r)
                tls13 ? "1.3" : "1.2", reason_word(r->reason), r->session.depth,
                r->session.alert_sent, r->alert, r->why.text);
 }
+
+int
+tls_serve_teardown(void **state)
+{
+    (void)state;
+    free(session.leaf);
+    close(listener);
+    return 0;
+}

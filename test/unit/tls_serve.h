@@ -56,4 +56,7 @@ void connect_as(struct server *server, const char *name, bool tls13,
 
 /* show - a line about it when SHOW is in the environment */
 void show(const char *name, bool tls13, const struct result *r);
+
+/* tls_serve_teardown - for a group of tests: what all servers shared */
+int tls_serve_teardown(void **state);
 #endif
