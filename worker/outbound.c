@@ -198,6 +198,7 @@ outbound_close(struct outbounds *outbounds, struct outbound *out)
 {
     if (!out->open)
         return;
+    stream_end(&out->stream);
     if (out->session != NULL)
         session_end(out->session);
     fdio_close(&out->at.fd);

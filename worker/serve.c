@@ -88,6 +88,7 @@ static void
 leave(struct conn *conn)
 {
     outbound_close(&conn->serve->outbounds, &conn->serve->outbound);
+    stream_end(&conn->client);
     session_end(&conn->serve->session);
     close(conn->fd);
     serve_slot(conn)->client[0] = '\0';

@@ -1,5 +1,5 @@
 /*
- * spill.c - ciphertext that the socket did not take
+ * spill.c - ciphertext that is not with the kernel yet
  *
  * Owns the memory that it waits in. Never sends: that is stream.c's.
  */
@@ -11,8 +11,8 @@
 
 /* Of the process, not of a stream: an end that never backs up costs nothing,
  * and streams lie on stacks that would be cleared with them. */
-static alignas(PAGES_SIZE) uint8_t
-    buffers[SPILL_ENDS][SPILL_SIZE + PAGES_SIZE - SPILL_SIZE % PAGES_SIZE];
+static alignas(PAGES_SIZE) uint8_t buffers[SPILL_ENDS][SPILL_SIZE];
+_Static_assert(SPILL_SIZE % PAGES_SIZE == 0, "each begins a page");
 static MEM_TOUCHED const struct spill *owners[SPILL_ENDS];
 
 /* claim - the one that it had before (a worker's streams are at the same place
@@ -71,4 +71,11 @@ spill_trim(struct spill *spill)
         return;
     pages_return(spill->at, spill->high);
     spill->high = 0;
+}
+
+void
+spill_end(struct spill *spill)
+{
+    pages_forget(spill->at, spill->high);
+    spill->off = spill->len = spill->high = 0;
 }

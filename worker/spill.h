@@ -1,11 +1,13 @@
-/* spill.h - ciphertext that the socket did not take */
+/* spill.h - ciphertext that is not with the kernel yet */
 #ifndef WORKER_SPILL_H
 #define WORKER_SPILL_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPILL_SIZE (16384 + 2048) /* a record, its overhead, short replies */
+/* the records of a whole buffer of the relay's, with what each adds, and short
+ * replies */
+#define SPILL_SIZE (131072 + 8192)
 #define SPILL_ENDS 4
 
 struct spill {
@@ -31,5 +33,8 @@ void spill_sent(struct spill *spill, size_t n);
 
 /* spill_trim - pages that are not needed now go back */
 void spill_trim(struct spill *spill);
+
+/* spill_end - nothing is left for the next connection */
+void spill_end(struct spill *spill);
 
 #endif

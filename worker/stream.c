@@ -125,3 +125,9 @@ stream_trim(struct stream *stream)
     ahead_trim(stream->ahead);
     spill_trim(&stream->spill);
 }
+
+void
+stream_end(struct stream *stream)
+{
+    spill_end(&stream->spill);
+}

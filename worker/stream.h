@@ -49,12 +49,12 @@ struct stream {
     bool more;       /* another record follows at once */
     int io_error;    /* errno of the callbacks' last failure, 0: end of file */
     unsigned budget; /* recv(2) calls that this read may still make */
-    size_t taken;    /* payload of the record in the spill: owed to a retry */
+    size_t taken;    /* payload of records that were made: owed to a retry */
     size_t run;      /* payload written since the last pause */
     int64_t wrote;   /* clock_ms of the last large write */
     ssize_t due;     /* -ERR_* that was found behind bytes, for the next read */
     struct ahead *ahead; /* the session's; NULL for plain ends */
-    struct spill spill;  /* what the socket did not take */
+    struct spill spill;  /* records that wait for others, or for the socket */
 };
 
 /* stream_init - ahead: what the handshake has read and not used, and where more
@@ -104,6 +104,10 @@ void stream_abort(struct stream *stream);
 
 /* stream_trim - memory that only bulk needs goes back; for a pause */
 void stream_trim(struct stream *stream);
+
+/* stream_end - nothing of what it sent is left for the next connection; the last
+ * call, after which stream_init may begin another */
+void stream_end(struct stream *stream);
 
 /*
  * stream_drain - after our own end: read and throw away until the peer's end,

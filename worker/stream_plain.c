@@ -80,7 +80,6 @@ receive(struct stream *stream, void *buf, size_t size)
 static ssize_t
 transmit(struct stream *stream, const void *buf, size_t len)
 {
-    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0);
     ssize_t n;
 
     if (stream->out_file && len > PIPE_BUF)
@@ -91,7 +90,7 @@ transmit(struct stream *stream, const void *buf, size_t len)
         return -1;
     }
     do {
-        n = put(stream, buf, len, flags);
+        n = put(stream, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     stream->full = n >= 0 && (size_t)n < len;
     if (n < 0 && is_reset(errno))

@@ -29,6 +29,9 @@
 #define READ_CALLS 4
 /* Reading may produce answers (KeyUpdate, alerts): it waits for this room. */
 #define REPLY_ROOM 1024
+/* What a record adds to its payload, at most, and the room that one more needs */
+#define OVERHEAD    256
+#define TWO_RECORDS (2 * (STREAM_RECORD + OVERHEAD) + REPLY_ROOM)
 
 /* After a pause the peer's window may be a few segments: so much goes in small
  * records, each of which is of use when it has come. */
@@ -58,7 +61,8 @@ flush(struct stream *stream)
 /*
  * tls_send - wolfSSL's way out. Takes everything: what goes nowhere any more
  * (after a reset, after our own FIN) is dropped, so that wolfSSL stays able to
- * read what the peer sent before; stream_tls_write tells of the reset.
+ * read what the peer sent before; stream_tls_write tells of the reset. What
+ * joins others in the spill goes out with them.
  */
 static int
 tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
@@ -70,9 +74,7 @@ tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
     (void)ssl;
     if (stream->shut || stream->reset || len <= 0)
         return len;
-    if (flush(stream) != 0 && stream->reset)
-        return len;
-    if (stream->spill.len == 0) {
+    if (stream->spill.len == 0 && !stream->more) {
         n = stream_plain_write(stream, data, left);
         if (n < 0 && stream->reset)
             return len;
@@ -219,16 +221,20 @@ stream_tls_read(struct stream *stream, void *buf, size_t size)
 
 /* --- writing -------------------------------------------------------------- */
 
-/* tls_settle - is the whole record that was owed with the kernel now? */
+/* tls_settle - how much of what was owed is with the kernel now? A slow peer's
+ * progress counts: a record is longer than its payload, so no more of that is in
+ * the spill than the spill is long. */
 static ssize_t
 tls_settle(struct stream *stream)
 {
     int result = flush(stream);
-    size_t done = stream->taken;
+    size_t left = stream->spill.len, done;
 
-    if (result != 0)
+    if (result != 0 && (result != -ERR_AGAIN || left >= stream->taken))
         return result;
-    stream->taken = 0;
+    done = stream->taken - left;
+    stream->taken = left;
+    stream->full = left > 0;
     return (ssize_t)done;
 }
 
@@ -265,33 +271,37 @@ tls_record(struct stream *stream, const void *data, size_t len, bool more)
     return n > 0 ? n : tls_fail(stream, wolfSSL_get_error(stream->ssl, n));
 }
 
-/* MSG_MORE makes large segments of the records without another copy. */
+/* tls_records - as many as there is room for; all but the last one wait in the
+ * spill, for one send(2). > 0: their payload; a failure behind them shows with the
+ * next write. */
+static ssize_t
+tls_records(struct stream *stream, const uint8_t *data, size_t len)
+{
+    size_t done = 0, record = record_size(stream, len), size;
+    bool more;
+    ssize_t n;
+
+    do {
+        size = len - done < record ? len - done : record;
+        more = done + size < len && spill_room(&stream->spill) >= TWO_RECORDS;
+        n = tls_record(stream, data + done, size, more);
+        if (n > 0)
+            done += (size_t)n;
+    } while (n > 0 && more);
+    return done > 0 ? (ssize_t)done : n;
+}
+
 ssize_t
 stream_tls_write(struct stream *stream, const void *buf, size_t len)
 {
-    const uint8_t *data = buf;
-    size_t done = 0, record, size;
     ssize_t n;
 
-    if (stream->taken > 0)
-        return tls_settle(stream);
-    if ((n = flush(stream)) != 0)
-        return n;
-    record = record_size(stream, len);
-    do {
-        size = len - done < record ? len - done : record;
-        n = tls_record(stream, data + done, size, done + size < len);
-        if (n > 0 && stream->spill.len > 0) {
-            stream->taken = (size_t)n;
-            n = -ERR_AGAIN;
-        }
-        if (n > 0)
-            done += (size_t)n;
-    } while (n > 0 && done < len);
-    if (done > 0)
-        return (ssize_t)done; /* when there is a rest, it will say so */
-    stream->full = false;     /* as we do now: the caller waits */
-    return n;
+    if (stream->taken == 0) {
+        if ((n = flush(stream)) != 0 || (n = tls_records(stream, buf, len)) < 0)
+            return n;
+        stream->taken = (size_t)n;
+    }
+    return tls_settle(stream);
 }
 
 /* --- ending --------------------------------------------------------------- */

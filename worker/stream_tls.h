@@ -14,7 +14,7 @@ void stream_tls_begin(struct stream *stream);
  * is here already and has room */
 ssize_t stream_tls_read(struct stream *stream, void *buf, size_t size);
 
-/* stream_tls_write - record after record, as long as the socket takes them */
+/* stream_tls_write - as many records as the spill has room for, by one send(2) */
 ssize_t stream_tls_write(struct stream *stream, const void *buf, size_t len);
 
 /* stream_tls_notify - close_notify, once, and all the way to the kernel. 0, or

@@ -1,4 +1,5 @@
 /* test_stream.c - worker/stream.c: every end says how it ended */
+/* wrap: send */
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 
@@ -24,7 +25,23 @@ static const enum ends_kind kinds[] = { ENDS_UNIX, ENDS_TCP, ENDS_TLS12,
 
 int SendAlert(WOLFSSL *ssl, int severity, int type); /* the library's own */
 
+ssize_t __wrap_send(int fd, const void *buf, size_t size, int flags);
+ssize_t __real_send(int fd, const void *buf, size_t size, int flags);
+
 static uint8_t big[STREAM_RECORD * 4], got[STREAM_RECORD * 4];
+static unsigned sends;
+static size_t at_most = SIZE_MAX; /* that the next send(2) takes, once */
+
+ssize_t
+__wrap_send(int fd, const void *buf, size_t size, int flags)
+{
+    sends++;
+    if (size > at_most) {
+        size = at_most;
+        at_most = SIZE_MAX;
+    }
+    return __real_send(fd, buf, size, flags);
+}
 
 static void
 bytes_come_through_both_ways(void **state)
@@ -506,6 +523,56 @@ records_are_small_after_a_pause_and_large_in_bulk(void **state)
 }
 
 static void
+records_of_a_write_go_out_together(void **state)
+{
+    struct ends ends;
+    size_t list[16];
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        for (size_t size = STREAM_RECORD; size <= sizeof(big); size *= 4) {
+            sends = 0;
+            assert_int_equal(bodies(&ends, size, list, 16), 4);
+            assert_int_equal(sends, 1);
+        }
+        assert_int_equal(ends.here.spill.len, 0);
+        assert_true(ends.here.spill.high > sizeof(big));
+        stream_end(&ends.here);
+        for (size_t at = 0; at < sizeof(big); at++)
+            assert_int_equal(ends.here.spill.at[at], 0);
+        ends_close(&ends);
+    }
+}
+
+static void
+what_the_socket_took_of_a_write_is_told(void **state)
+{
+    struct ends ends;
+    ssize_t n, rest;
+
+    (void)state;
+    for (size_t i = 2; i < KINDS; i++) {
+        ends_open(&ends, kinds[i]);
+        ends_fill(big, sizeof(big), 0);
+        at_most = 20000;
+        n = stream_write(&ends.here, big, sizeof(big));
+        assert_in_range(n, 18000, 20000);
+        rest = (ssize_t)sizeof(big) - n;
+        assert_int_equal(stream_write(&ends.here, big + n, (size_t)rest),
+                         -ERR_AGAIN); /* the socket is not asked, once */
+        sends = 0;
+        assert_int_equal(stream_write(&ends.here, big + n, (size_t)rest), rest);
+        assert_int_equal(sends, 1);
+        for (size_t at = 0; at < sizeof(big); at += (size_t)n) {
+            n = ends_read(&ends.there, got, sizeof(got));
+            assert_true(n > 0 && ends_same(got, (size_t)n, at));
+        }
+        ends_close(&ends);
+    }
+}
+
+static void
 tell_drain(struct ends *ends, size_t limit, enum err want)
 {
     assert_int_equal(stream_drain(&ends->here, limit, clock_deadline(50)),
@@ -642,6 +709,8 @@ main(void)
         cmocka_unit_test(
             bytes_read_ahead_are_told_before_a_truncation_or_reset),
         cmocka_unit_test(records_are_small_after_a_pause_and_large_in_bulk),
+        cmocka_unit_test(records_of_a_write_go_out_together),
+        cmocka_unit_test(what_the_socket_took_of_a_write_is_told),
         cmocka_unit_test(reading_waits_while_there_is_no_room_for_answers),
         cmocka_unit_test(drain_waits_for_the_peer_within_limits),
         cmocka_unit_test(what_is_no_tls_is_a_tls_error_and_can_be_drained),
