@@ -195,8 +195,8 @@ keep_only(const struct worker_brief *brief, const struct master *master)
                     ? few
                     : mem_new(room * sizeof(*keep));
 
-    memcpy(keep, brief->listen_fd, brief->listen_count * sizeof(*keep));
-    count = brief->listen_count;
+    for (; count < brief->listen_count; count++)
+        keep[count] = brief->listen_fd[count];
     keep[count++] = brief->leash_fd;
     keep[count++] = brief->report_fd;
     keep[count++] = brief->keeper_fd;

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from clients import Plain, attempt, context
-from daemon import NOBODY
+from daemon import ENVIRONMENT, NOBODY
 from peers import free_ports
 from waiting import DEADLINE, eventually
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.root
 
 MIB = 1 << 20
 ROWS = 100_000
-ENV = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
+ENV = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "ASAN_OPTIONS": ENVIRONMENT["ASAN_OPTIONS"]}
 
 
 def need(name, *places):
