@@ -47,8 +47,12 @@ struct tls_crl {
     const struct tls_anchor *signer;
 };
 
+#define TLS_SIDE_GROUPS 8 /* there are fewer */
+
 struct tls_side {
     struct WOLFSSL_CTX *ctx;
+    size_t group_count;
+    uint16_t group[TLS_SIDE_GROUPS]; /* what groups names; IANA numbers */
     size_t cert_count;     /* 0: an upstream side without certificate */
     struct tls_cert *cert; /* several: ctx holds none of them */
     size_t anchor_count;

@@ -31,15 +31,15 @@ method(const struct build *build)
 }
 
 static int
-set_groups(WOLFSSL_CTX *ctx, const char *list)
+set_groups(WOLFSSL_CTX *ctx, const char *list, struct tls_side *side)
 {
-    uint16_t ids[8];
-    int groups[8];
-    size_t count = group_ids(list, ids), i;
+    int groups[TLS_SIDE_GROUPS];
+    size_t i;
 
-    for (i = 0; i < count; i++)
-        groups[i] = ids[i];
-    return wolfSSL_CTX_set_groups(ctx, groups, (int)count);
+    side->group_count = group_ids(list, side->group);
+    for (i = 0; i < side->group_count; i++)
+        groups[i] = side->group[i];
+    return wolfSSL_CTX_set_groups(ctx, groups, (int)side->group_count);
 }
 
 /* set_suites - explicit names in one list: the library drops a name that it
@@ -106,7 +106,7 @@ everything(const struct build *build, WOLFSSL_CTX *ctx)
         return "tls_min";
     if (set_suites(ctx, conf) != WOLFSSL_SUCCESS)
         return "ciphers, ciphersuites";
-    if (set_groups(ctx, conf->groups) != WOLFSSL_SUCCESS)
+    if (set_groups(ctx, conf->groups, build->side) != WOLFSSL_SUCCESS)
         return "groups";
     return set_limits(ctx, build);
 }

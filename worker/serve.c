@@ -18,7 +18,6 @@
 #include "common/clock.h"
 #include "common/proctitle.h"
 #include "common/report.h"
-#include "common/suite.h"
 #include "common/text.h"
 #include "worker/lifetime.h"
 #include "worker/respond.h"
@@ -186,9 +185,6 @@ serve_init(struct serve *serve, const struct worker_brief *brief,
     serve->rules.sign = &serve->sign;
     serve->rules.heard = &brief->slot->heard;
     serve->rules.keep = &brief->slot->chain;
-    if (brief->client != NULL && serve->rules.conf->min == CONF_TLS_12)
-        serve->rules.group_count =
-            group_ids(serve->rules.conf->groups, serve->rules.groups);
     if (brief->client != NULL)
         err = session_init(&serve->rules, why);
     if (err == ERR_OK)

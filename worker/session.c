@@ -158,6 +158,21 @@ read_alpn(struct session *session)
         (void)text_escape(name, len, session->alpn, sizeof(session->alpn));
 }
 
+/* name_groups - wolfSSL_CTX_set_groups alone does not bind a TLS 1.2 server: it
+ * takes whatever curve the client names */
+static bool
+name_groups(const struct session_rules *rules, WOLFSSL *ssl)
+{
+    const struct tls_side *side = rules->side;
+
+    if (rules->conf->min != CONF_TLS_12)
+        return true;
+    for (size_t i = 0; i < side->group_count; i++)
+        if (wolfSSL_UseSupportedCurve(ssl, side->group[i]) != WOLFSSL_SUCCESS)
+            return false;
+    return true;
+}
+
 /* begin - a fresh library object on this descriptor */
 static enum err
 begin(const struct session_rules *rules, int fd, struct session *out,
@@ -168,12 +183,8 @@ begin(const struct session_rules *rules, int fd, struct session *out,
     out->io.heard = rules->heard;
     if ((out->ssl = wolfSSL_new(rules->side->ctx)) == NULL)
         return why_set(why, ERR_TLS, "no TLS session object");
-    /* wolfSSL_CTX_set_groups alone does not bind a TLS 1.2 server: it takes
-     * whatever curve the client names */
-    for (size_t i = 0; i < rules->group_count; i++)
-        if (wolfSSL_UseSupportedCurve(out->ssl, rules->groups[i]) !=
-            WOLFSSL_SUCCESS)
-            return why_set(why, ERR_TLS, "no room for the groups");
+    if (!name_groups(rules, out->ssl))
+        return why_set(why, ERR_TLS, "no room for the groups");
     session_io_attach(out->ssl, &out->io);
     verify_attach(out->ssl, verify);
     if (rules->sign != NULL) {

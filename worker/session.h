@@ -63,8 +63,6 @@ struct session_rules { /* how to judge clients, from the service */
     bool sha1;         /* out->id.sha1_hex is wanted */
     _Atomic uint32_t *heard; /* set when the client has sent a byte; or NULL */
     struct slotchain *keep;  /* where an accepted chain goes; or NULL */
-    size_t group_count;
-    uint16_t groups[8]; /* IANA numbers, for TLS 1.2; none: the context's */
 };
 
 /* session_install - callbacks on the context (sign_install, I/O, verify): once,
