@@ -168,6 +168,15 @@ bans_add(struct bans *bans, const uint8_t addr[16], int64_t until_ms)
     entry->until_ms = until_ms;
 }
 
+enum err
+bans_leave(struct why *why)
+{
+    if (table.page != NULL && munmap(table.page, BANS_SIZE) != 0)
+        return why_errno(why, ERR_SYS, "bans: munmap");
+    table.page = NULL;
+    return ERR_OK;
+}
+
 bool
 bans_has(const struct bans *bans, const uint8_t addr[16], int64_t now_ms)
 {

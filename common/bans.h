@@ -36,6 +36,8 @@ void bans_free(struct bans *bans);
  * ends first makes room when the table is full. Like bans_limit and bans_lift
  * in the process alone that called bans_new. */
 void bans_add(struct bans *bans, const uint8_t addr[16], int64_t until_ms);
+/* bans_leave - in a child that has no business with them: not mapped any more */
+enum err bans_leave(struct why *why);
 /* bans_has - is this source refused now? unix sockets never
  * are: their address is all zero */
 bool bans_has(const struct bans *bans, const uint8_t addr[16], int64_t now_ms);

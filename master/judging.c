@@ -6,6 +6,7 @@
  * why; who that is stands in memory of the master's own.
  */
 #include "master/judging.h"
+#include "common/bans.h"
 #include "common/board.h"
 #include "common/clock.h"
 #include "common/fdio.h"
@@ -150,6 +151,8 @@ child(struct master *master, int verdict_fd)
         die("jail", &why);
     if (board_read_only(master->board, &why) != ERR_OK)
         die("scoreboard", &why);
+    if (bans_leave(&why) != ERR_OK)
+        die("bans", &why);
     if (limits_child(1, false, &why) != ERR_OK) /* it opens nothing */
         die("limits", &why);
     judge_run(&brief);

@@ -8,6 +8,7 @@
  * worker, or write anything but signatures, public keys and words of its own.
  */
 #include "master/keeper_main.h"
+#include "common/bans.h"
 #include "common/bucket.h"
 #include "common/clock.h"
 #include "common/fdio.h"
@@ -106,7 +107,8 @@ confine(const struct keeper_brief *brief, struct why *why)
     proctitle_set("keeper");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
         return why_errno(why, ERR_PRIV, "dumpable");
-    err = jail_enter(&jail, why);
+    if ((err = bans_leave(why)) == ERR_OK) /* whom workers refuse */
+        err = jail_enter(&jail, why);
     if (err ==
         ERR_OK) /* before the limits: secret memory counts as growing a file */
         err = keymem_open(keybook_files(brief->keys, brief->key_count), why);

@@ -28,7 +28,7 @@ stream_init(struct stream *stream, int fd, struct WOLFSSL *ssl,
     stream->error = stream->tls_error = 0;
     stream->alert = -1;
     stream->reset = stream->closing = stream->gated = false;
-    stream->dry = stream->full = stream->more = false;
+    stream->dry = stream->full = stream->gather = stream->more = false;
     stream->io_error = 0;
     stream->budget = 0;
     stream->taken = stream->run = 0;

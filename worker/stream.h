@@ -46,7 +46,8 @@ struct stream {
     bool gated;      /* reading waits until the spill has room for replies */
     bool dry;        /* plain: the last recv(2) emptied the socket */
     bool full;       /* the last send(2) filled it */
-    bool more;       /* another record follows at once */
+    bool gather;     /* another record follows at once: one send for all */
+    bool more;       /* our FIN follows at once */
     int io_error;    /* errno of the callbacks' last failure, 0: end of file */
     unsigned budget; /* recv(2) calls that this read may still make */
     size_t taken;    /* payload of records that were made: owed to a retry */

@@ -90,7 +90,8 @@ transmit(struct stream *stream, const void *buf, size_t len)
         return -1;
     }
     do {
-        n = put(stream, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = put(stream, buf, len,
+                MSG_DONTWAIT | MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0));
     } while (n < 0 && errno == EINTR);
     stream->full = n >= 0 && (size_t)n < len;
     if (n < 0 && is_reset(errno))

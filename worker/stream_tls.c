@@ -74,7 +74,7 @@ tls_send(WOLFSSL *ssl, char *data, int len, void *ctx)
     (void)ssl;
     if (stream->shut || stream->reset || len <= 0)
         return len;
-    if (stream->spill.len == 0 && !stream->more) {
+    if (stream->spill.len == 0 && !stream->gather) {
         n = stream_plain_write(stream, data, left);
         if (n < 0 && stream->reset)
             return len;
@@ -258,14 +258,14 @@ record_size(struct stream *stream, size_t len)
 
 /* tls_record - one; > 0 its payload, which the kernel or the spill has now */
 static ssize_t
-tls_record(struct stream *stream, const void *data, size_t len, bool more)
+tls_record(struct stream *stream, const void *data, size_t len, bool gather)
 {
     int n;
 
     stream->io_error = 0;
-    stream->more = more;
+    stream->gather = gather;
     n = wolfSSL_write(stream->ssl, data, (int)len);
-    stream->more = false;
+    stream->gather = false;
     if (stream->reset)
         return stream_fail(stream, ECONNRESET);
     return n > 0 ? n : tls_fail(stream, wolfSSL_get_error(stream->ssl, n));

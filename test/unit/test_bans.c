@@ -317,6 +317,24 @@ readers_see_later_bans(void **state)
     }
 }
 
+/* In a child only the view to read is mapped. */
+static void
+leave(void *arg)
+{
+    signal(SIGSEGV, SIG_DFL);
+    (void)arg;
+    child_must(!bans_has(bans, source(1), 0));
+    child_must(bans_leave(NULL) == ERR_OK && bans_leave(NULL) == ERR_OK);
+    (void)bans_has(bans, source(1), 0);
+}
+
+static void
+who_leaves_sees_no_table(void **state)
+{
+    (void)state;
+    assert_int_equal(child_signal(leave, NULL), SIGSEGV);
+}
+
 int
 main(void)
 {
@@ -331,6 +349,7 @@ main(void)
         TEST(a_limit_is_of_one_network_in_one_scope),
         TEST(a_limit_may_be_for_everybody),
         TEST(limits_are_bounded_and_push_no_crash_out),
+        TEST(who_leaves_sees_no_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
