@@ -29,11 +29,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Lines come in bunches: after some we sleep, and wake once for all of the next
- * ones. The socket's buffer holds what a hundred thousand lines a second are in
- * that time. */
-#define GATHER_MS 2
-
 #define SEND_WAIT_MS   100  /* longest wait of a sender */
 #define REOPEN_WAIT_MS 1000 /* longest wait of the master */
 #define START_WAIT_MS  5000
@@ -237,8 +232,6 @@ serve(struct logger *logger)
             take_control(logger);
         if (pollers[0].revents != 0)
             more = take_records(logger);
-        if (more && pollers[0].revents != 0)
-            (void)poll(&pollers[1], 1, GATHER_MS);
     }
     tell_lost(logger);
     if (!control_open(logger))
