@@ -112,6 +112,10 @@ conn_open(struct load *load, struct conn *conn, unsigned number)
         SSL_set_fd(conn->wire.ssl, conn->wire.fd);
         SSL_set_connect_state(conn->wire.ssl);
         SSL_set_tlsext_host_name(conn->wire.ssl, load->name);
+        if (load->certs != NULL)
+            SSL_use_certificate(
+                conn->wire.ssl,
+                load->certs[load->cert_next++ % load->cert_count]);
     }
     watch(load, conn, EPOLLOUT);
     return CONN_WAIT;

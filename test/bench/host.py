@@ -27,6 +27,18 @@ def enter():
         Path("/proc/sys/net", name).write_text(value)
 
 
+def congestion(name):
+    """The TCP of all connections in our network, so that figures of machines compare; what is in use afterwards. A kernel
+    that does not allow it keeps its own."""
+    setting = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+    if ROOT:
+        try:
+            setting.write_text(name)
+        except OSError:
+            pass
+    return setting.read_text().strip()
+
+
 def raise_limits():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -19,6 +19,7 @@
  *   --http 1                          as HTTP/1.1
  *   --plain 1                         no TLS
  *   --cert --key --ca --tls --cipher --groups --name
+ *   --certs FILE                      certificates of that key, used in turn
  */
 #include "load.h"
 
@@ -33,7 +34,7 @@ enum { ASK = 64, REPLY = 1024, BAD_AT_ONCE = 256 };
 struct told {
     const char *to, *talk, *bytes, *http, *plain, *fresh;
     const char *conns, *warmup, *time, *timeout, *sources, *silent, *rate,
-        *name, *rest, *hello;
+        *name, *rest, *hello, *certs;
     struct tls_options tls;
 };
 
@@ -77,6 +78,7 @@ tell(struct told *t, const char *name, const char *value)
         { "--name", &t->name },
         { "--rest", &t->rest },
         { "--hello", &t->hello },
+        { "--certs", &t->certs },
         { "--cert", &t->tls.cert },
         { "--key", &t->tls.key },
         { "--ca", &t->tls.ca },
@@ -187,6 +189,8 @@ set_load(struct load *load, const struct told *told)
     tls.bulk = load->talk.answer == UINT64_MAX;
     if (!number(told->plain, 0))
         load->tls = wire_client(&tls);
+    if (told->certs != NULL)
+        load->certs = wire_certs(told->certs, &load->cert_count);
     load->poll = epoll_create1(0);
     load->conn = calloc(load->conns, sizeof(*load->conn));
     if (load->poll < 0 || load->conn == NULL)

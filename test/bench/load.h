@@ -53,6 +53,8 @@ struct load {
     unsigned sources; /* source addresses, 127.0.0.1 and up */
     SSL_CTX *tls;     /* NULL: plain */
     const char *name; /* that is asked for */
+    X509 **certs;     /* connections present them in turn; NULL: all the one */
+    unsigned cert_count, cert_next;
     struct talk talk;
     int fresh; /* each operation has a connection of its own */
     unsigned conns;

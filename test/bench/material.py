@@ -28,6 +28,25 @@ def make(home):
     both(home / "rsa", "server")
 
 
+def clients(home, how_many):
+    """A file of so many clients' certificates, all of ec/client's key."""
+    path = home / f"clients-{how_many}.crt"
+    if path.exists():
+        return path
+    ec, purpose = home / "ec", home / "client.ext"
+    purpose.write_text("basicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n"
+                       "extendedKeyUsage = clientAuth\n")
+    text = []
+    for number in range(1, how_many + 1):
+        request = subprocess.run(["openssl", "req", "-new", "-key", ec / "client.key", "-subj", f"/CN=client {number}"],
+                                 check=True, capture_output=True).stdout
+        text.append(subprocess.run(
+            ["openssl", "x509", "-req", "-CA", ec / "root.crt", "-CAkey", ec / "root.key", "-set_serial", str(number), "-days", "30",
+             "-extfile", purpose], input=request, check=True, capture_output=True).stdout.decode())
+    path.write_text("".join(text))
+    return path
+
+
 def authorities(home, how_many):
     """A file of so many authorities; the one that has issued the client is the last."""
     path = home / f"authorities-{how_many}.crt"

@@ -122,6 +122,10 @@ def with_authorities(bench, peer, row):
     return operations(bench, peer, replace(row, settings=settings))
 
 
+def with_clients(bench, peer, row):
+    return operations(bench, peer, replace(row, load=row.load | {"certs": material.clients(bench.home, row.size)}))
+
+
 def with_revoked(bench, peer, row):
     settings = row.settings | {"crl": material.revoked(bench.home, row.size)}
     return operations(bench, peer, replace(row, settings=settings))
@@ -215,6 +219,7 @@ GROWING = ("mtlsd", "nginx", "haproxy")
 
 ROWS = [
     Row("handshake 1.3 EC", operations, times(0.42), load=FRESH, short=True),
+    Row("handshake 1.3 EC, 200 clients", with_clients, cpu(), load=FRESH, size=200, short=True),
     Row("handshake 1.2 EC", operations, cpu(0.42), load=FRESH | {"tls": "1.2"}, short=True),
     Row("handshake 1.3 RSA", operations, cpu(0.75), {"kind": "rsa"}, FRESH, short=True),
     Row("handshake 1.2 RSA", operations, cpu(0.75), {"kind": "rsa"}, FRESH | {"tls": "1.2"}),

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,24 @@ wire_server(const struct tls_options *options)
                        SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_num_tickets(context, 0);
     return context;
+}
+
+X509 **
+wire_certs(const char *path, unsigned *count)
+{
+    BIO *file = BIO_new_file(path, "r");
+    X509 **certs = NULL, *cert;
+
+    must(file != NULL, path);
+    *count = 0;
+    while ((cert = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL) {
+        certs = realloc(certs, (*count + 1) * sizeof(*certs));
+        must(certs != NULL, "memory");
+        certs[(*count)++] = cert;
+    }
+    BIO_free(file);
+    must(*count > 0, path);
+    return certs;
 }
 
 /* again - is that result of the library only a matter of waiting? */

@@ -33,6 +33,10 @@ struct tls_options {
 SSL_CTX *wire_client(const struct tls_options *options);
 SSL_CTX *wire_server(const struct tls_options *options);
 
+/* wire_certs - the certificates of a file, which ends the program when it has
+ * none; the caller's, *count of them */
+X509 **wire_certs(const char *path, unsigned *count);
+
 /* wire_shake - go on with the handshake: 1 done, WIRE_AGAIN, WIRE_FAILED.
  * *events: what to wait for, of epoll(7). */
 int wire_shake(struct wire *wire, uint32_t *events);
