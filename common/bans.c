@@ -279,7 +279,7 @@ bans_lift(struct bans *bans, const struct net *net, uint64_t scope)
         limit->until_ms = 0;
 }
 
-/* scope_limited - why is exactly this refused now? */
+/* place_limited - why is exactly this refused now? */
 static enum reason
 place_limited(const struct place *place, int64_t now_ms)
 {

@@ -16,9 +16,9 @@
 
 /*
  * A memfd page, mapped twice: the master writes to a view that no child has,
- * children inherit one that F_SEAL_FUTURE_WRITE keeps read-only for good: fork without exec
- * shares the address layout, so a source gets no second guess, and the check
- * must stand before the first byte is parsed, without a round trip.
+ * children inherit one that F_SEAL_FUTURE_WRITE keeps read-only for good. Fork
+ * without exec shares the address layout, so a source gets no second guess, and
+ * the check must stand before the first byte is parsed, without a round trip.
  *
  * Two tables. Sources that crashed a worker: for every service. Sources that
  * have reached a limit: for one pool; it is only a short cut, because the master

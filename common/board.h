@@ -52,7 +52,7 @@ struct slot *board_slot(const struct board *board, int index);
 /*
  * In a child, which inherits the descriptor (for a keep list) and no slot. Both
  * close it.
- * board_read_only   all slots, and none can be written
+ * board_read_only   all slots, to read; the judge's filter keeps it so
  * board_keep_only   the one of that index; the board is no more to be used
  */
 int board_fd(const struct board *board);

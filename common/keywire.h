@@ -46,7 +46,8 @@ struct keywire_request { /* host byte order: both ends are one program */
     uint8_t data[KEYWIRE_DATA_MAX];
 };
 
-/* SPENT: the worker's signatures are used up; the pair is closed behind it */
+/* SPENT: the worker's signatures are used up; the pair is closed behind it, and
+ * the master ends the worker */
 enum keywire_status { KEYWIRE_OK, KEYWIRE_FAILED, KEYWIRE_SPENT };
 
 struct keywire_reply {

@@ -195,7 +195,8 @@ static const struct filter_rule rules[] = {
     /* modules of the resolver: executable, then not writable */
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_EXEC)),
     IF(mmap,           RESOLVER, WITHOUT(2, PROT_WRITE)),
-    IF(mprotect,       ANY | START, WITHOUT(2, PROT_EXEC)),
+    IF(mprotect,       (ANY & ~JUDGE) | START, WITHOUT(2, PROT_EXEC)),
+    IF(mprotect,       JUDGE, WITHOUT(2, PROT_EXEC | PROT_WRITE)), /* slots */
     YES(madvise,       OTHERS | START),
     IF(madvise,        EXPOSED, IS(2, MADV_DONTNEED)),
     IF(madvise,        EXPOSED, IS(2, MADV_FREE)),

@@ -205,7 +205,7 @@ refuse(struct keeper *keeper, struct pair *pair, pid_t worker,
     pair_close(keeper, pair);
 }
 
-/* exhausted - say so to the worker, too: it retires and knows why */
+/* exhausted - say so to the worker, too: its client's line may still tell why */
 static void
 exhausted(struct keeper *keeper, struct pair *pair, pid_t worker)
 {
@@ -228,7 +228,7 @@ spend(struct pair *pair)
 }
 
 /* serve_worker - one request; no room for descriptors: those sent to us vanish.
- * The kernel names the worker, for the log alone. */
+ * The kernel names the worker, for log and master. */
 static void
 serve_worker(struct keeper *keeper, struct pair *pair)
 {

@@ -191,6 +191,7 @@ wait_room(int fd, int64_t deadline)
 static bool
 write_stream(struct logtarget *target, const char *line, size_t len)
 {
+    bool waits = target->kind != LOGTARGET_FILE;
     int64_t deadline = clock_deadline(WAIT_MS);
     size_t done = 0;
 
@@ -198,10 +199,10 @@ write_stream(struct logtarget *target, const char *line, size_t len)
         ssize_t n;
 
         /* a regular file has room, or says that there will be none */
-        if (target->kind != LOGTARGET_FILE && !wait_room(target->fd, deadline))
+        if (waits && !wait_room(target->fd, deadline))
             break;
         n = write(target->fd, line + done, len - done);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
+        if (n < 0 && errno != EINTR && (errno != EAGAIN || !waits))
             break;
         done += n > 0 ? (size_t)n : 0;
     }

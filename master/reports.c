@@ -262,9 +262,11 @@ reports_charges(struct master *master)
     size_t len = sizeof(pid_t);
     pid_t worker;
 
-    while (fdio_recv(master->charges[0], &worker, &len, NULL, NULL,
-                     MSG_DONTWAIT, NULL) == ERR_OK &&
-           len == sizeof(worker)) {
+    for (int i = 0; i < REPORTS_AT_ONCE; i++) {
+        if (fdio_recv(master->charges[0], &worker, &len, NULL, NULL,
+                      MSG_DONTWAIT, NULL) != ERR_OK ||
+            len != sizeof(worker))
+            return;
         member = crew_find(master->crew, worker);
         if (member != NULL && !member->condemned)
             reap_misfit(master, member, "its keeper has refused it");

@@ -6,12 +6,13 @@
  * that memory.
  */
 #include "worker/certsig.h"
+#include "common/mem.h"
 
 #include <string.h>
 
-#define MEMORY_COUNT 32 /* 1 KiB: it is on a page that is written anyway */
+#define MEMORY_COUNT 32 /* 1 KiB, on a page that is written anyway */
 
-static uint8_t memory[MEMORY_COUNT][CERTSIG_MARK];
+static MEM_TOUCHED uint8_t memory[MEMORY_COUNT][CERTSIG_MARK];
 
 /* place_of - every mark has one place; a digest's bytes are evenly spread */
 static uint8_t *

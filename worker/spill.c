@@ -1,7 +1,7 @@
 /*
  * spill.c - ciphertext that is not with the kernel yet
  *
- * Owns the memory that it waits in. Never sends: that is stream.c's.
+ * Owns the memory that it waits in. Never sends: that is stream_tls.c's.
  */
 #include "worker/spill.h"
 #include "common/mem.h"

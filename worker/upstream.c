@@ -152,11 +152,14 @@ note_failed(struct attempt *at, int error)
 }
 
 /* under_way - does the connection not stand yet? A send(2) of nothing asks for
- * all: EAGAIN while connecting, then 0 or what went wrong. */
+ * all: EAGAIN while connecting, then 0 or what went wrong. EPIPE: it stood, and
+ * who was there has closed; what it has said can be read. */
 static bool
 under_way(int fd, int *error)
 {
     *error = send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+    if (*error == EPIPE)
+        *error = 0;
     return *error == EAGAIN;
 }
 
@@ -295,7 +298,8 @@ upstream_ready(int connector_fd)
 {
     struct timeval prompt = { .tv_usec = PROMPT_MS * 1000 };
 
-    setsockopt(connector_fd, SOL_SOCKET, SO_RCVTIMEO, &prompt, sizeof(prompt));
+    (void)setsockopt(connector_fd, SOL_SOCKET, SO_RCVTIMEO, &prompt,
+                     sizeof(prompt));
 }
 
 enum err

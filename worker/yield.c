@@ -7,6 +7,7 @@
  */
 #include "worker/yield.h"
 #include "common/clock.h"
+#include "common/mem.h"
 #include "worker/wait.h"
 #include <sched.h>
 #include <stdint.h>
@@ -24,11 +25,11 @@
 
 #define LOOK_EVERY 16
 
-static bool yielded;
-static unsigned gap;  /* waits without, after the last yield that did not pay */
-static unsigned left; /* of them */
-static int64_t strain; /* ms of long ones */
-static unsigned count;
+static MEM_TOUCHED bool yielded;
+static MEM_TOUCHED unsigned gap;   /* waits without, after one in vain */
+static MEM_TOUCHED unsigned left;  /* of them */
+static MEM_TOUCHED int64_t strain; /* ms of long ones */
+static MEM_TOUCHED unsigned count;
 
 /* run_others - false: they are not of our kind */
 static bool

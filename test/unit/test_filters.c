@@ -230,7 +230,7 @@ static const struct call calls[] = {
     { "mprotect",
       SYS_mprotect,
       { AT(page), 4096, PROT_READ | PROT_WRITE },
-      ALL,
+      ALL & ~J,
       0,
       0 },
     { "mremap",
@@ -364,6 +364,7 @@ main(void)
         OF(FILTERS_CONNECTOR),
         OF(FILTERS_RESOLVER),
         OF(FILTERS_LOGGER),
+        OF(FILTERS_JUDGE),
         cmocka_unit_test(test_text),
     };
 

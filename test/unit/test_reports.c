@@ -132,6 +132,41 @@ above_it_the_sender_is_killed_and_named(void **state)
     assert_int_equal(heard, REPORTS_BURST);
 }
 
+/* charge - a keeper names somebody */
+static void
+charge(pid_t worker)
+{
+    assert_int_equal(send(master.charges[1], &worker, sizeof(worker), 0),
+                     sizeof(worker));
+}
+
+static void
+whom_a_keeper_has_refused_is_killed_if_it_is_a_worker(void **state)
+{
+    char line[2048] = "";
+
+    (void)state;
+    log_open(log_pair[1], LOG_L_DEBUG);
+    assert_int_equal(fdio_pair(master.charges, NULL), ERR_OK);
+    reports_charges(&master); /* nothing is there, and nobody waits */
+    charge(getppid());
+    charge(-1);
+    reports_charges(&master);
+    assert_int_equal(killed, 0);
+    charge(getpid());
+    reports_charges(&master);
+    assert_int_equal(killed, getpid());
+    assert_true(member->condemned);
+    assert_true(recv(log_pair[0], line, sizeof(line) - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(memmem(line, sizeof(line), "its keeper has", 14));
+    killed = 0;
+    charge(getpid());
+    reports_charges(&master);
+    assert_int_equal(killed, 0); /* once is enough */
+    close(master.charges[0]);
+    close(master.charges[1]);
+}
+
 int
 main(void)
 {
@@ -139,6 +174,8 @@ main(void)
         cmocka_unit_test_setup_teardown(the_rate_is_free, begin, end),
         cmocka_unit_test_setup_teardown(above_it_the_sender_is_killed_and_named,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(
+            whom_a_keeper_has_refused_is_killed_if_it_is_a_worker, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@
 enum say {
     SAY_END,
     SAY_CONNECTED, /* a descriptor that stands */
+    SAY_FINISHED,  /* the same, of an upstream that has spoken and closed */
     SAY_TRIAL,     /* the same, of an address that failed before */
     SAY_INDEX,     /* the same, of an address that is not configured */
     SAY_REFUSED,   /* a descriptor that will say ECONNREFUSED, more follow */
@@ -79,7 +80,7 @@ begin(const struct sockaddr_in *sa)
     return fd;
 }
 
-/* standing, refused, silent - descriptors in these states */
+/* standing, finished, refused, silent - descriptors in these states */
 static int
 standing(void)
 {
@@ -88,6 +89,17 @@ standing(void)
 
     (void)fd; /* stays open: the connection waits in its backlog */
     return begin(&sa);
+}
+
+static int
+finished(void)
+{
+    int pair[2];
+
+    child_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    child_must(write(pair[1], "hello", 5) == 5);
+    close(pair[1]);
+    return pair[0];
 }
 
 static int
@@ -146,6 +158,9 @@ say(int fd, enum say what, uint32_t seq)
     case SAY_TRIAL:
     case SAY_INDEX:
         reply(fd, CONNWIRE_CONNECTING, false, 0, seq, standing());
+        break;
+    case SAY_FINISHED:
+        reply(fd, CONNWIRE_CONNECTING, false, 0, seq, finished());
         break;
     case SAY_REFUSED:
     case SAY_REFUSED_LAST:
@@ -409,6 +424,24 @@ each_script_ends_so(void **state)
 }
 
 static void
+who_has_spoken_and_closed_was_there(void **state)
+{
+    static const enum say script[] = { SAY_FINISHED, SAY_END };
+    struct upstream out;
+    struct play play;
+    enum reason reason;
+    char said[8];
+
+    (void)state;
+    play_open(&play, script);
+    assert_int_equal(try_open(&play, 5000, &out, &reason, NULL), ERR_OK);
+    assert_int_equal(read(out.fd, said, sizeof(said)), 5);
+    assert_memory_equal(said, "hello", 5);
+    close(out.fd);
+    play_close(&play);
+}
+
+static void
 a_late_reply_does_not_become_the_next_connection(void **state)
 {
     static const enum say script[] = { SAY_NOTHING, SAY_STALE, SAY_CONNECTED,
@@ -493,6 +526,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_script_ends_so),
+        cmocka_unit_test(who_has_spoken_and_closed_was_there),
         cmocka_unit_test(a_late_reply_does_not_become_the_next_connection),
         cmocka_unit_test(a_client_that_sends_or_half_closes_is_waited_for),
         cmocka_unit_test(a_client_that_is_gone_ends_the_waiting),
