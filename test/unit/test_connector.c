@@ -1119,7 +1119,7 @@ workers_are_served_after_the_master_is_gone(void **state)
         assert_int_equal(ask(fd, 0).status, CONNWIRE_FAILED);
     assert_int_equal(waitpid(connector.pid, &status, WNOHANG), 0);
     assert_int_equal(connector_workers(&connector, 1, 17, &fd, 1, NULL),
-                     ERR_SYS);
+                     ERR_EOF);
     close(fd); /* stop() sees it end */
 }
 
