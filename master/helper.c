@@ -120,13 +120,17 @@ enum err
 helper_order(const char *name, int control, const void *packet, size_t len,
              const int *fds, size_t count, struct why *why)
 {
+    struct why said;
     enum err err;
 
     if (control < 0)
-        return why_set(why, ERR_SYS, "the %s is gone", name);
-    err = fdio_send_all(control, packet, len, fds, count, 0, why);
+        return why_set(why, ERR_EOF, "the %s is gone", name);
+    err = fdio_send_all(control, packet, len, fds, count, 0, &said);
+    if (err == ERR_OK)
+        return ERR_OK;
+    if (err == ERR_EOF)
+        return why_set(why, ERR_EOF, "the %s is gone", name);
     if (err == ERR_AGAIN)
         return why_set(why, ERR_SYS, "the %s takes no orders", name);
-    return err == ERR_OK ? ERR_OK
-                         : why_set(why, ERR_SYS, "the %s is gone", name);
+    return why_set(why, ERR_SYS, "the %s: %s", name, said.text);
 }

@@ -22,8 +22,9 @@ enum err helper_start(const char *name,
 /* helper_hello - in the child: err is ERR_OK, or the child ends with its code */
 void helper_hello(int control, enum err err, const struct why *why);
 
-/* helper_order - one packet with count descriptors. ERR_SYS: it is gone
- * (control is -1, or its end closed), or takes no orders. */
+/* helper_order - one packet with count descriptors. ERR_EOF: it is gone
+ * (control is -1, or its end closed), which is said when it is reaped; ERR_SYS:
+ * it takes no orders, or the packet could not be sent. */
 enum err helper_order(const char *name, int control, const void *packet,
                       size_t len, const int *fds, size_t count,
                       struct why *why);

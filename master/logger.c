@@ -30,7 +30,8 @@
 #include <unistd.h>
 
 #define SEND_WAIT_MS   100  /* longest wait of a sender */
-#define REOPEN_WAIT_MS 1000 /* longest wait of the master */
+#define REOPEN_WAIT_MS 5000 /* longest wait of the master */
+#define END_WAIT_MS    1000 /* between the ends of data and of control */
 #define START_WAIT_MS  5000
 #define MOST_FDS       16 /* six, and a moment of reopening */
 
@@ -202,7 +203,7 @@ static bool
 control_open(struct logger *logger)
 {
     struct pollfd poller = { .fd = logger->control, .events = POLLIN };
-    int64_t deadline = clock_deadline(REOPEN_WAIT_MS);
+    int64_t deadline = clock_deadline(END_WAIT_MS);
 
     while (logger->control >= 0 && poll(&poller, 1, clock_left(deadline)) > 0)
         take_control(logger);

@@ -309,6 +309,16 @@ reports_waiting(const struct pool *pool)
     return waiting;
 }
 
+/* waiting_in_vain - of those who wait, when each worker on its way takes one: all
+ * or none, for with one too few somebody waits */
+static unsigned
+waiting_in_vain(const struct pool *pool)
+{
+    unsigned waiting = reports_waiting(pool);
+
+    return (long)waiting > pool->starting ? waiting : 0;
+}
+
 /* full - may there be no more workers? */
 static bool
 full(const struct master *master, const struct pool *pool)
@@ -327,7 +337,7 @@ full_due(struct master *master, struct pool *pool, int64_t now)
     pool->full_due = 0;
     if (pool->idle > 0)
         return; /* taken() watches when the last one is taken */
-    waiting = full(master, pool) ? reports_waiting(pool) : 0;
+    waiting = full(master, pool) ? waiting_in_vain(pool) : 0;
     if (waiting == 0)
         reports_watch(master, pool);
     else if (pool->full_said != 0 && now - pool->full_said < FULL_SAY_MS)

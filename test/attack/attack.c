@@ -31,7 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 enum err __real_board_keep_only(struct board *board, int index,
                                 struct slot **slot, struct why *why);

@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 60000
 #define SIGNATURES  100000 /* more than any budget */
 #define PACKETS     200    /* nobody reads the answers to so many */
 #define LINES       2000

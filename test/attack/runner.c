@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 60000
 #define SEEN        100    /* no worker has served so many before */
 #define FOREIGN     100000 /* nor so many */
 #define RUNS        200

@@ -11,7 +11,7 @@ import pytest
 
 from clients import Client, Truncated, connect, context
 from daemon import NOBODY, SIGNALS_KILL
-from waiting import eventually
+from waiting import DEADLINE, eventually
 from web import Wire, tell
 
 pytestmark = pytest.mark.root
@@ -105,7 +105,7 @@ class Attacker:
 
     def __init__(self, address, tls, source):
         self.address, self.source = address, source
-        self.client = Client(address, tls, source=source).handshake()
+        self.client = Client(address, tls, source=source, timeout=5 * DEADLINE).handshake()  # a flood takes its time
         self.pid = None
         self.data = b""
 

@@ -16,7 +16,7 @@ import sys
 import time
 
 AT_ONCE = 32  # handshakes of one process
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 # --- inside the process --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import threading
 import time
 
 from clients import Client
+from waiting import DEADLINE
 
 
 class Load:
@@ -44,4 +45,4 @@ class Load:
     def __exit__(self, *_):
         self.over.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(2 * DEADLINE)

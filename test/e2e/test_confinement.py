@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from daemon import NOBODY
 from oldkernel import (CAP_SYS_CHROOT, NO_NEW_PRIVS, NR_CAPSET, NR_CHROOT, NR_LANDLOCK, NR_MEMFD_SECRET, NR_SECCOMP, NR_SETRESUID,
                        lacking, without)
 from procfs import descriptors, standard, status
-from test_judge import catch, children
+from test_judge import catch, children, one_processor
+from waiting import eventually
 
 CHROOT, READ = 1 << 18, 1 << 2  # CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
 SLOT = 7 * 4096  # common/board.h: an upper bound of a client's certificates
@@ -405,16 +407,22 @@ def test_runner(mtlsd, pki, ca, sanitized):
 
 def stopped_judge(daemon, filters):
     """A judge between its confinement and its end, which lie milliseconds apart; None: it was faster."""
-    known = set(children(daemon.pid))
+    known, mark = set(children(daemon.pid)), daemon.mark()
     daemon.signal(signal.SIGHUP)
-    judge = catch(daemon, signal.SIGSTOP, known)
+    judge = catch(daemon, signal.SIGSTOP, known, mark)
     try:
-        while judge and status(judge)["Seccomp_filters"] != [str(filters)]:
+        while judge:
+            has = eventually(lambda: (now := status(judge))["State"][0] in "TZX" and now, "it stands still", pause=0.0001)
+            if has["State"][0] != "T":
+                return None
+            if has["Seccomp_filters"] == [str(filters)]:
+                return judge
             os.kill(judge, signal.SIGCONT)
+            time.sleep(0.0001)  # its turn
             os.kill(judge, signal.SIGSTOP)
-        return judge if judge and "t" in status(judge)["State"][0].lower() else None
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        pass
+    return None
 
 
 @pytest.mark.root
@@ -422,7 +430,7 @@ def test_judge(mtlsd, upstream, pki, ca, sanitized):
     """What a worker has, and less: no listener, and the slots read-only."""
     if sanitized:
         return  # without filters nothing tells when it is confined
-    daemon = mtlsd(upstream=upstream(), workers="4-120")
+    daemon = mtlsd(upstream=upstream(), workers="4-120", prepare=one_processor)
     daemon.tolerated.add("judge_failed")
     clients = [Client(daemon.address, context(ca, (pki.client(), pki.client_two_deep())[count % 2])).handshake().exchange(b"x")
                for count in range(60)]  # each chain is another one than the one before: that takes its time

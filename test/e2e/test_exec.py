@@ -19,7 +19,7 @@ from clients import Client, Plain, attempt, connect, context
 from daemon import ENVIRONMENT, NOBODY, ROOT
 from pki import openssl
 from test_relay import SIZE, data, digest
-from waiting import eventually
+from waiting import DEADLINE, eventually
 
 BOTH = pytest.mark.parametrize("started_as", ["root", "user"] if ROOT else ["user"])
 
@@ -77,8 +77,8 @@ def with_mark(mark):
     return found
 
 
-def nobody_left(mark, timeout=20):
-    eventually(lambda: not with_mark(mark), lambda: f"still there: {with_mark(mark)}", timeout)
+def nobody_left(mark):
+    eventually(lambda: not with_mark(mark), lambda: f"still there: {with_mark(mark)}")
 
 
 @BOTH
@@ -284,7 +284,8 @@ def test_limits_and_directory(served):
 def test_cpu_limit_holds(served):
     daemon, come = served(script("while :; do :; done"), exec_cpu="1s")
     come()
-    assert daemon.wait("done", signal=re.compile("KILL|XCPU"))["end"] == "upstream_eof"
+    # on a busy machine a second of the processor is long
+    assert daemon.wait("done", timeout=5 * DEADLINE, signal=re.compile("KILL|XCPU"))["end"] == "upstream_eof"
 
 
 # --- how they end ---------------------------------------------------------------
@@ -447,12 +448,13 @@ def test_hostile_lines(served, program):
 def test_flood_of_2(served):
     """Neither the log nor the program drowns; the loop goes on, and the count is said."""
     daemon, come = served(script("yes flood | head -c 3000000 >&2; echo done; cat"))
+    since = time.monotonic()
     client = come()
     assert client.recv_exactly(5) == b"done\n"
     client.close()
     daemon.wait("done", exit=0)
     lines = [event for event in daemon.find("program") if event["text"] == "flood"]
-    assert 0 < len(lines) < 400
+    assert 0 < len(lines) <= 20 * (2 + time.monotonic() - since)  # RUNNER_LINES a second
     assert sum(int(event["left_out"] or 0) for event in daemon.find("program")) + len(lines) >= 499990
 
 
@@ -472,7 +474,7 @@ def test_ignores_term(served, program):
     nobody_left(mark)
 
 
-@pytest.mark.parametrize("how, idle", [("reset", "1h"), ("close", "8s"), ("fin", "1h")])
+@pytest.mark.parametrize("how, idle", [("reset", "1h"), ("close", "15s"), ("fin", "1h")])
 def test_clients_that_vanish(served, how, idle):
     """An orderly end of TLS and TCP may be half of one: then it is silence that ends the session."""
     mark = f"7173.{os.getpid()}{len(idle + how)}"
@@ -509,7 +511,7 @@ def test_stop_leaves_nobody(served, program):
     eventually(lambda: with_mark(mark), "it runs")
     daemon.signal(signal.SIGINT)
     assert daemon.wait_exit() == 0
-    nobody_left(mark, 3)
+    nobody_left(mark)
 
 
 def test_many_at_once(served):

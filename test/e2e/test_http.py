@@ -457,7 +457,7 @@ def test_cut_in_the_body(served, upstream, framing, side):
 def test_504(served, upstream):
     """An upstream that says nothing."""
     over = threading.Event()
-    daemon, talk = served(upstream(lambda link: over.wait(20)), idle_timeout="300ms")
+    daemon, talk = served(upstream(lambda link: over.wait(60)), idle_timeout="300ms")
     with talk() as client:
         assert client.get("/").status == 504
     over.set()
@@ -466,13 +466,14 @@ def test_504(served, upstream):
 
 def test_slow_head_and_body(served, upstream):
     up = upstream(tell)
-    daemon, talk = served(up, head_timeout="300ms", body_timeout="300ms", keepalive_timeout="300ms")
+    daemon, talk = served(up, head_timeout="300ms", body_timeout="300ms")
     with talk() as client:
         assert client.ask(b"GET / HTTP/1.1\r\nHo").status == 408
     assert daemon.wait("request")["reason"] == "head_timeout"
     up.assert_untouched()
     with talk() as client:
         assert client.ask(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc").status == 408
+    _, talk = served(up, keepalive_timeout="300ms")
     with talk() as client:
         assert client.get("/").status == 200 and client.ended()
 

@@ -20,15 +20,15 @@ def test_pool_full(mtlsd, upstream, pki, ca, range_of):
         with pytest.raises(Exception):  # wants an answer, which does not come yet
             client.tls.do_handshake()
         client._flush()
-    line = daemon.wait("pool_full", timeout=10)
+    line, since = daemon.wait("pool_full"), time.monotonic()
     assert (line.level, line["service"], line["workers"], line["hint"]) == ("warn", "web", "2", "workers")
     assert int(line["waiting"]) >= 1
     for client in serving:
         client.close()
     for client in waiting:
         client.handshake().exchange(b"at last").close()
+    assert len(daemon.find("pool_full")) <= 1 + (time.monotonic() - since) / 10
     daemon.wait("done", count=clients)
-    assert len(daemon.find("pool_full")) == 1
 
 
 def test_no_false_alarm(mtlsd, upstream, pki, ca):

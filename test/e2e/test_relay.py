@@ -244,10 +244,10 @@ def test_back_pressure(opened, sanitized):
 def test_slow_reader_gets_the_tail(opened, version):
     """The upstream has long gone when a slow client reads the last bytes."""
     total = 6 * MIB + 11
-    daemon, up, client = opened(source(lambda: data(total)), version, close_timeout="1s", client={"rcvbuf": 16384})
+    daemon, up, client = opened(source(lambda: data(total)), version, close_timeout="4s", client={"rcvbuf": 16384})
     client.close_notify()  # we have nothing to say: after the upstream's end both halves are closed
     assert up.link().wait_end() == "eof"
-    got, size, rests = hashlib.sha256(), 0, iter([0.3] * 8)
+    got, size, rests = hashlib.sha256(), 0, iter([0.8] * 6)
     while part := client.recv():
         got.update(part)
         if size // MIB != (size + len(part)) // MIB:
@@ -280,13 +280,13 @@ def test_farewell_is_no_reset(opened, version):
 @VERSIONS
 def test_idle_timeout(opened, version):
     daemon, up, client = opened(echo, version, idle_timeout="1s")
-    client.exchange(b"hello")
     start = time.monotonic()
+    client.exchange(b"hello")
     try:
         assert client.recv() == b""
     except (Truncated, ConnectionResetError):
         pass
-    assert 0.5 < time.monotonic() - start < 10
+    assert time.monotonic() - start > 0.9
     up.link().wait_end()
     line = daemon.wait("done")
     assert line["end"] == "idle_timeout"
@@ -297,11 +297,11 @@ def test_one_direction_is_not_idle(opened):
     def handler(link):
         for _ in range(15):
             link.send(b"tick")
-            time.sleep(0.2)  # a slow sender is what this is about
+            time.sleep(0.4)  # a slow sender is what this is about
         link.fin()
         while link.recv():
             pass
-    daemon, _, client = opened(handler, idle_timeout="1s")
+    daemon, _, client = opened(handler, idle_timeout="5s")
     assert client.recv_all() == b"tick" * 15
     client.close()
     assert daemon.wait("done")["end"] == "upstream_eof"

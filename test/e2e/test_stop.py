@@ -9,6 +9,8 @@ import pytest
 from clients import Client, connect, context
 from waiting import eventually
 
+PATIENT = {"drain_timeout": "1h"}  # who does not wait for a drain ends long before
+
 
 @pytest.fixture
 def session(mtlsd, upstream, pki, ca):
@@ -38,10 +40,8 @@ def refuses(daemon):
 
 
 def test_idle(mtlsd, upstream):
-    daemon = mtlsd(upstream=upstream())
-    start = time.monotonic()
+    daemon = mtlsd(upstream=upstream(), mtlsd=PATIENT)
     assert daemon.stop() == 0
-    assert time.monotonic() - start < 5
     stopping = daemon.find("stopping")[0]
     assert (stopping["signal"], stopping["sessions"]) == ("SIGTERM", "0")
     assert daemon.events[-1].name == "stopped"
@@ -86,7 +86,7 @@ def test_drain_timeout(session):
     start = time.monotonic()
     daemon.signal(signal.SIGTERM)
     assert daemon.wait_exit() == 0
-    assert 0.9 < time.monotonic() - start < 10
+    assert time.monotonic() - start > 0.9
     daemon.wait_gone()
     assert daemon.find("done")[0]["end"] == "drain_timeout"
     with pytest.raises(Exception):
@@ -95,24 +95,20 @@ def test_drain_timeout(session):
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_second_signal(session, second):
-    daemon, _ = session()
+    daemon, _ = session(mtlsd=PATIENT)
     daemon.signal(signal.SIGTERM)
     daemon.wait("stopping")
-    start = time.monotonic()
     daemon.signal(second)
     assert daemon.wait_exit() == 0
-    assert time.monotonic() - start < 5
     daemon.wait_gone()
     assert daemon.find("done")[0]["end"] == "stopped"
 
 
 def test_interrupt(session):
     """SIGINT alone: at once."""
-    daemon, _ = session()
-    start = time.monotonic()
+    daemon, _ = session(mtlsd=PATIENT)
     daemon.signal(signal.SIGINT)
     assert daemon.wait_exit() == 0
-    assert time.monotonic() - start < 5
     daemon.wait_gone()
     assert daemon.find("done")[0]["end"] == "stopped"
 

@@ -145,8 +145,8 @@ def moment(seconds):
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
 
 
-LIFETIME = 8  # seconds: a day of a certificate that is renewed each third of it
-DAYS = 2
+LIFETIME = 20  # seconds: a day of a certificate that is renewed each third of it
+DAYS = 1.5
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import time
 
-DEADLINE = 20.0  # seconds; generous, for a machine that is busy: what is fast stays fast
+DEADLINE = 60.0  # seconds; generous, for a machine that is busy: what is fast stays fast, and only a hang meets it
 
 
 def eventually(look, what, timeout=DEADLINE, pause=0.01):

@@ -23,7 +23,7 @@ run_one(void (*run)(void *arg), void *arg)
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        alarm(60);
+        alarm(250);
         run(arg);
         _exit(0);
     }

@@ -52,7 +52,7 @@ ends_wait(int fd, short events)
 {
     struct pollfd item = { .fd = fd, .events = events };
 
-    must(poll(&item, 1, 10000) == 1);
+    must(poll(&item, 1, 60000) == 1);
     return item.revents;
 }
 

@@ -68,7 +68,7 @@ relay_child(struct stage *stage, int64_t idle_ms, int report_fd)
     static struct relay_result result;
 
     report.order = true;
-    alarm(120);
+    alarm(250);
     fdio_close(&stage->client.there.fd);
     fdio_close(&stage->upstream.there.fd);
     if (wait_init(NULL) != ERR_OK)
@@ -219,7 +219,7 @@ play(struct player players[2])
         }
         if (over)
             return;
-        assert_true(poll(items, 2, 20000) > 0);
+        assert_true(poll(items, 2, 60000) > 0);
     }
 }
 
@@ -772,8 +772,8 @@ traffic_of_one_end_is_no_silence(void **state)
     char buf[8];
 
     (void)state;
-    stage_open(&stage, ENDS_TLS13, ENDS_TCP, 300);
-    while (clock_ms() - start < 600) {
+    stage_open(&stage, ENDS_TLS13, ENDS_TCP, 2000);
+    while (clock_ms() - start < 3000) {
         ends_write(&stage.client.there, "tick", 4);
         assert_int_equal(ends_read(&stage.upstream.there, buf, sizeof(buf)), 4);
         (void)poll(NULL, 0, 20);
@@ -819,7 +819,7 @@ sigterm_ends_a_busy_session(void **state)
             (struct pollfd){ .fd = stage.upstream.there.fd, .events = POLLIN };
         items[1] =
             (struct pollfd){ .fd = stage.client.there.fd, .events = POLLOUT };
-        assert_true(poll(items, 2, 10000) > 0);
+        assert_true(poll(items, 2, 60000) > 0);
     }
     assert_int_equal(stage_end(&stage).result.end, REASON_STOPPED);
 }

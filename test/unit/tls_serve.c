@@ -163,7 +163,7 @@ take(struct server *server, pid_t pid, const char *output,
     struct pollfd item = { .fd = listener, .events = POLLIN };
     int fd, status;
 
-    assert_int_equal(poll(&item, 1, 5000), 1);
+    assert_int_equal(poll(&item, 1, 60000), 1);
     fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     assert_true(fd >= 0);
     memset(&result->why, 0, sizeof(result->why));
