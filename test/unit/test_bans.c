@@ -191,7 +191,7 @@ limits_are_bounded_and_push_no_crash_out(void **state)
     assert_true(bans_has(bans, source(1), 9));
 }
 
-/* page_of - where the shared page is mapped, and how */
+/* page_of - where the shared page is mapped, and how; NULL: nowhere */
 static char *
 page_of(char rights[5])
 {
@@ -212,7 +212,6 @@ page_of(char rights[5])
         at = (char *)from; /* an address out of the kernel's list */
     }
     fclose(maps);
-    child_must(at != NULL);
     return at;
 }
 
@@ -257,6 +256,7 @@ write_as_reader(void *arg)
     (void)arg;
     signal(SIGSEGV, SIG_DFL); /* not the sanitizer's report */
     page = page_of(rights);
+    child_must(page != NULL);
     *page = 1;
 }
 
@@ -321,18 +321,19 @@ readers_see_later_bans(void **state)
 static void
 leave(void *arg)
 {
-    signal(SIGSEGV, SIG_DFL);
+    char rights[5] = "";
+
     (void)arg;
-    child_must(!bans_has(bans, source(1), 0));
+    child_must(page_of(rights) != NULL && !bans_has(bans, source(1), 0));
     child_must(bans_leave(NULL) == ERR_OK && bans_leave(NULL) == ERR_OK);
-    (void)bans_has(bans, source(1), 0);
+    child_must(page_of(rights) == NULL);
 }
 
 static void
 who_leaves_sees_no_table(void **state)
 {
     (void)state;
-    assert_int_equal(child_signal(leave, NULL), SIGSEGV);
+    assert_true(child_run(leave, NULL));
 }
 
 int

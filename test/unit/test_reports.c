@@ -210,11 +210,9 @@ main(void)
         cmocka_unit_test_setup_teardown(above_it_the_sender_is_killed_and_named,
                                         begin, end),
         cmocka_unit_test_setup_teardown(
-<<<<<<< HEAD
             whom_a_keeper_has_refused_is_killed_if_it_is_a_worker, begin, end),
-=======
+        cmocka_unit_test_setup_teardown(
             a_worker_on_its_way_is_room_for_one_more, begin, end),
->>>>>>> flake
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,15 +18,16 @@ static struct {
 static void
 hear(void *ctx, const char *text, size_t len, unsigned long lost)
 {
+    size_t used = strlen(heard.text);
+
     (void)ctx;
     heard.count += text != NULL;
     heard.len = len;
     heard.lost = lost;
     heard.all_lost += lost;
-    if (text != NULL && strlen(heard.text) + len + 2 < sizeof(heard.text)) {
-        strncat(heard.text, text, len);
-        strncat(heard.text, "|", 1);
-    }
+    if (text != NULL && used + len + 2 < sizeof(heard.text))
+        snprintf(heard.text + used, sizeof(heard.text) - used, "%.*s|",
+                 (int)len, text);
 }
 
 static void
