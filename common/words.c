@@ -112,8 +112,9 @@ put_word(struct text *text, const char *word)
 enum err
 words_join(char *const *word, char *out, size_t size, struct why *why)
 {
-    struct text text = { .out = out, .size = size };
+    struct text text = { .size = size };
 
+    text.out = out;
     for (size_t i = 0; word[i] != NULL; i++) {
         if (i > 0)
             put(&text, ' ');

@@ -539,6 +539,7 @@ def test_example_with_fingerd(given, inetd, scratch, pki, ca, name, example):
     with Client(server.address, context(ca, pki.client())) as client:
         client.handshake().send(b"root\r\n")
         said = client.recv_all()
+        client.close_notify()
     assert re.match(rb"Login: root\s.*Directory: /root\s", said, re.S), server.words
     assert (one.wait("done")["exit"], one.wait("done")["end"]) == ("0", "upstream_eof")
     stranger = attempt(server.address, context(ca), b"root\r\n")

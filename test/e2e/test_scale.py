@@ -71,7 +71,7 @@ def give(daemon, cert):
 
 
 @pytest.mark.slow
-def test_many_sessions(mtlsd, helpers, pki, ca):
+def test_many_sessions(mtlsd, helpers, pki, ca, sanitized):
     """As many sessions as MAX allows are held; who comes then waits until a reload makes room; all go on through that
     reload and through a drain, and new ones get the new certificate."""
     must_have(COUNT)
@@ -109,8 +109,8 @@ def test_many_sessions(mtlsd, helpers, pki, ca):
     assert crowds.all("close") == COUNT
     assert daemon.wait_exit(LONG) == 0
     assert not daemon.find("worker_killed") and not daemon.find("done", end="killed")
-    # so many ends at once may be too much for the log, which holds up no worker for long
-    assert COUNT // 2 < len(daemon.find("done", end="client_eof")) <= COUNT + 1
+    # so many ends at once may be too much for the log, which holds up no worker for long; with sanitizers it is slow
+    assert COUNT // (10 if sanitized else 2) < len(daemon.find("done", end="client_eof")) <= COUNT + 1
     for helper in crowds.helpers + [up]:
         helper.end()
 
