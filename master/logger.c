@@ -29,9 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEND_WAIT_MS   100  /* longest wait of a sender */
-#define REOPEN_WAIT_MS 5000 /* longest wait of the master */
-#define END_WAIT_MS    1000 /* between the ends of data and of control */
+#define SEND_WAIT_MS   100       /* longest wait of a sender */
+#define SEND_ROOM      (8 << 20) /* bytes of the kernel's that wait for us */
+#define REOPEN_WAIT_MS 5000      /* longest wait of the master */
+#define END_WAIT_MS    1000      /* between the ends of data and of control */
 #define START_WAIT_MS  5000
 #define MOST_FDS       16 /* six, and a moment of reopening */
 
@@ -317,6 +318,18 @@ set_wait(int fd, int option, int ms, struct why *why)
     return ERR_OK;
 }
 
+/* make_room - for the lines of thousands of sessions that end together: all
+ * senders share the one socket. Without the right to more it is what everybody
+ * may have, and what finds no room is counted (tell_lost). */
+static void
+make_room(int fd)
+{
+    const int room = SEND_ROOM;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 /* make_pairs - [0] is the senders' and master's end, [1] the logger's */
 static enum err
 make_pairs(int data[2], int control[2], struct why *why)
@@ -326,6 +339,8 @@ make_pairs(int data[2], int control[2], struct why *why)
 
     if (err == ERR_OK)
         err = fdio_pair(control, why);
+    if (err == ERR_OK)
+        make_room(data[0]);
     if (err == ERR_OK)
         err = set_wait(data[0], SO_SNDTIMEO, SEND_WAIT_MS, why);
     if (err == ERR_OK &&
