@@ -6,6 +6,7 @@
  */
 #include "master/confinement.h"
 #include "common/landlock.h"
+#include "common/log.h"
 #include "common/text.h"
 #include <errno.h>
 #include <stdio.h>
@@ -93,4 +94,17 @@ confinement_kinds(bool jail, bool fenced, bool seccomp, bool runs)
     if (runs)
         text_copy(text + len, " runner", sizeof(text) - len);
     return text;
+}
+
+void
+confinement_failed(const char *process, const char *step, const struct why *why)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_L_ERROR, "confine_failed");
+    log_text(&line, "process", process);
+    log_text(&line, "step", step);
+    log_text(&line, "reason", why->text);
+    log_send(&line);
+    _exit(EXIT_CONFINE);
 }

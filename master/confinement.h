@@ -15,6 +15,11 @@
 enum err confinement_try_jail(const struct jail *jail, struct why *why);
 enum err confinement_try_landlock(struct why *why);
 
+/* confinement_failed - a child that could not be confined must not go on: its
+ * last words, and exit code EXIT_CONFINE */
+_Noreturn void confinement_failed(const char *process, const char *step,
+                                  const struct why *why);
+
 /*
  * confinement_kinds - "master+landlock+seccomp keeper+jail+..." with what holds
  * each kind besides ids, capabilities and no_new_privs; in static memory

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/proctitle.h"
+#include "master/confinement.h"
 #include "master/crew.h"
 #include "master/filters.h"
 #include "master/generation.h"
@@ -117,19 +118,6 @@ member_of(struct master *master, const struct row *row)
 
 /* --- the judge ------------------------------------------------------------ */
 
-static _Noreturn void
-die(const char *what, const struct why *why)
-{
-    struct log_line line;
-
-    log_begin(&line, LOG_L_ERROR, "confine_failed");
-    log_text(&line, "process", "judge");
-    log_text(&line, "step", what);
-    log_text(&line, "reason", why->text);
-    log_send(&line);
-    _exit(EXIT_CONFINE);
-}
-
 /* child - from a copy of the master to the judge */
 static _Noreturn void
 child(struct master *master, int verdict_fd)
@@ -148,13 +136,13 @@ child(struct master *master, int verdict_fd)
     fdio_close_except(keep, sizeof(keep) / sizeof(keep[0]));
     proctitle_set("judge");
     if (jail_enter(&master->jail, &why) != ERR_OK)
-        die("jail", &why);
+        confinement_failed("judge", "jail", &why);
     if (board_read_only(master->board, &why) != ERR_OK)
-        die("scoreboard", &why);
+        confinement_failed("judge", "scoreboard", &why);
     if (bans_leave(&why) != ERR_OK)
-        die("bans", &why);
+        confinement_failed("judge", "bans", &why);
     if (limits_child(1, false, &why) != ERR_OK) /* it opens nothing */
-        die("limits", &why);
+        confinement_failed("judge", "limits", &why);
     judge_run(&brief);
 }
 

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/report.h"
+#include "master/confinement.h"
 #include "master/crew.h"
 #include "master/filters.h"
 #include "master/generation.h"
@@ -170,20 +171,6 @@ meet(struct batch *batch, struct why *why)
     return err;
 }
 
-/* die - a child that could not be confined must not go on */
-static _Noreturn void
-die(const char *what, const struct why *why)
-{
-    struct log_line line;
-
-    log_begin(&line, LOG_L_ERROR, "confine_failed");
-    log_text(&line, "process", "worker");
-    log_text(&line, "step", what);
-    log_text(&line, "reason", why->text);
-    log_send(&line);
-    _exit(EXIT_CONFINE);
-}
-
 /* keep_only - close every descriptor that the brief does not name. A list on
  * the stack, as a rule: malloc(3) would write pages that stay with the worker. */
 static void
@@ -253,15 +240,15 @@ child(struct master *master, struct worker_brief *brief, int *listen_fd,
 
     keep_only(brief, master);
     if (jail_enter(&master->jail, &why) != ERR_OK)
-        die("jail", &why);
+        confinement_failed("worker", "jail", &why);
     if (board_keep_only(master->board, slot, &brief->slot, &why) != ERR_OK)
-        die("scoreboard", &why);
+        confinement_failed("worker", "scoreboard", &why);
     level = (enum log_level)master->gen->conf->global.log_level;
     if (place(brief, listen_fd, level, &why) != ERR_OK)
-        die("descriptors", &why);
+        confinement_failed("worker", "descriptors", &why);
     if (limits_child(FILTERS_SHARED_FD + SHARED + brief->listen_count, writes,
                      &why) != ERR_OK)
-        die("limits", &why);
+        confinement_failed("worker", "limits", &why);
     worker_main(brief);
 }
 

@@ -104,23 +104,6 @@ describe(const struct program_client *client, uint32_t seq,
 
 /* --- the pair ------------------------------------------------------------- */
 
-/* pause_for - until the pair is ready for events; the client is watched
- * meanwhile, unless client_fd is -1. ERR_RESET: it is gone. */
-static enum err
-pause_for(int runner_fd, int client_fd, short events, int64_t deadline)
-{
-    struct pollfd items[2] = {
-        { .fd = runner_fd, .events = events },
-        { .fd = client_fd, .events = 0 },
-    };
-    enum err err = wait_for(items, 2, deadline);
-
-    if (err == ERR_OK &&
-        (items[1].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
-        return ERR_RESET;
-    return err;
-}
-
 static enum err
 ask(int runner_fd, int client_fd, const void *packet, size_t len,
     int64_t deadline, struct why *why)
@@ -131,7 +114,7 @@ ask(int runner_fd, int client_fd, const void *packet, size_t len,
         err = fdio_send(runner_fd, packet, len, -1, MSG_DONTWAIT, why);
         if (err != ERR_AGAIN)
             return err == ERR_IO ? ERR_PEER : err;
-        err = pause_for(runner_fd, client_fd, POLLOUT, deadline);
+        err = wait_beside(runner_fd, POLLOUT, client_fd, deadline);
         if (err != ERR_OK)
             return err;
     }
@@ -149,8 +132,8 @@ hear(int runner_fd, int client_fd, uint32_t seq, struct runwire_reply *reply,
     for (;;) {
         len = sizeof(*reply);
         err = fdio_recv(runner_fd, reply, &len, fd, NULL, MSG_DONTWAIT, why);
-        if (err == ERR_AGAIN &&
-            (err = pause_for(runner_fd, client_fd, POLLIN, deadline)) == ERR_OK)
+        if (err == ERR_AGAIN && (err = wait_beside(runner_fd, POLLIN, client_fd,
+                                                   deadline)) == ERR_OK)
             continue;
         if (err != ERR_OK)
             return err == ERR_IO ? ERR_PEER : err;

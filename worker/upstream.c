@@ -41,25 +41,6 @@ struct attempt { /* one call of upstream_open */
     char last[ADDR_TEXT_MAX]; /* that address */
 };
 
-/* pause_for - until fd is ready for events; the client is watched meanwhile.
- * ERR_RESET: the client is gone. fd -1 only waits. */
-static enum err
-pause_for(const struct attempt *at, int fd, short events, int64_t deadline)
-{
-    /* events 0: a hang-up or an error is reported all the same, and a client
-     * that has sent or finished its half is not */
-    struct pollfd items[2] = {
-        { .fd = fd, .events = events },
-        { .fd = at->client_fd, .events = 0 },
-    };
-    enum err err = wait_for(items, 2, deadline);
-
-    if (err == ERR_OK &&
-        (items[1].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
-        return ERR_RESET;
-    return err;
-}
-
 /* ask - send the request for at->request.attempt */
 static enum err
 ask(struct attempt *at, struct why *why)
@@ -74,8 +55,8 @@ ask(struct attempt *at, struct why *why)
         if (err != ERR_AGAIN)
             return err == ERR_IO ? ERR_PEER
                                  : err; /* ERR_IO speaks of an upstream here */
-        if ((err = pause_for(at, at->connector_fd, POLLOUT, at->deadline)) !=
-            ERR_OK)
+        if ((err = wait_beside(at->connector_fd, POLLOUT, at->client_fd,
+                               at->deadline)) != ERR_OK)
             return err;
     }
 }
@@ -94,8 +75,8 @@ hear(struct attempt *at, struct why *why)
                         flags, why);
         flags = MSG_DONTWAIT;
         if (err == ERR_AGAIN) {
-            if ((err = pause_for(at, at->connector_fd, POLLIN, at->deadline)) !=
-                ERR_OK)
+            if ((err = wait_beside(at->connector_fd, POLLIN, at->client_fd,
+                                   at->deadline)) != ERR_OK)
                 return err;
             continue;
         }
@@ -174,7 +155,7 @@ stand(struct attempt *at)
     enum err err = ERR_OK;
 
     while (err == ERR_OK && under_way(at->fd, &error))
-        err = pause_for(at, at->fd, POLLOUT, until);
+        err = wait_beside(at->fd, POLLOUT, at->client_fd, until);
     if (err == ERR_TIMEOUT) {
         if (had >= at->fair)
             tell(at, ETIMEDOUT);
@@ -211,7 +192,7 @@ act(struct attempt *at, struct why *why)
         note_failed(at, at->reply.error);
         break;
     case CONNWIRE_BUSY:
-        err = pause_for(at, -1, 0, clock_deadline(BUSY_MS));
+        err = wait_beside(-1, 0, at->client_fd, clock_deadline(BUSY_MS));
         if (err == ERR_TIMEOUT)
             err = clock_left(at->deadline) == 0 ? ERR_TIMEOUT : ERR_AGAIN;
         return err;

@@ -190,3 +190,18 @@ wait_for(struct pollfd *items, size_t count, int64_t deadline)
             return ERR_TIMEOUT;
     }
 }
+
+enum err
+wait_beside(int fd, short events, int client_fd, int64_t deadline)
+{
+    struct pollfd items[2] = {
+        { .fd = fd, .events = events },
+        { .fd = client_fd, .events = 0 }, /* hang-up and error are reported */
+    };
+    enum err err = wait_for(items, 2, deadline);
+
+    if (err == ERR_OK &&
+        (items[1].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+        return ERR_RESET;
+    return err;
+}

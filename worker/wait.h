@@ -29,6 +29,11 @@ enum err wait_init(struct why *why);
  */
 enum err wait_for(struct pollfd *items, size_t count, int64_t deadline);
 
+/* wait_beside - wait_for fd, -1: only for the deadline, while the client is
+ * watched, -1: none is. ERR_RESET: the client is gone; one that has sent or
+ * finished its half is not. */
+enum err wait_beside(int fd, short events, int client_fd, int64_t deadline);
+
 /* a wait that is longer gives memory back (ground_rest), and calls what
  * wait_on_rest named */
 #define WAIT_MOMENT_MS 300
