@@ -20,16 +20,18 @@ def program(name):
     return shutil.which(name) or next((path for path in PROGRAMS[name] if os.access(path, os.X_OK)), None)
 
 
+HELD = []  # until this process ends
+
+
 def free_ports(count):
-    """Ports of 127.0.0.1 that were free just now."""
+    """Ports of 127.0.0.1 for programs that must be told one. They stay bound here, so that the kernel gives them to no
+    other test; whoever sets SO_REUSEADDR, as servers do, can listen on them nevertheless."""
     socks = [socket.socket() for _ in range(count)]
-    try:
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", 0))
+    HELD.extend(socks)
+    return [sock.getsockname()[1] for sock in socks]
 
 
 class Peer:
